@@ -1,0 +1,61 @@
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *refuse(size_t n, size_t size, struct err *err)
+{
+	err_set(err, ERR_LIMIT, "out of memory: no room for %zu times %zu bytes", n, size);
+	return NULL;
+}
+
+void *mem_new(size_t n, size_t size, struct err *err)
+{
+	size_t bytes;
+	void *p = size_mul(n, size, &bytes) ? calloc(1, bytes ? bytes : 1) : NULL;
+
+	return p ? p : refuse(n, size, err);
+}
+
+void *mem_new_aligned(size_t n, size_t size, struct err *err)
+{
+	size_t bytes;
+	void *p;
+
+	if (!size_mul(n, size, &bytes) || !size_add(bytes, 64, &bytes))
+		return refuse(n, size, err);
+	p = aligned_alloc(64, bytes / 64 * 64);
+	return p ? p : refuse(n, size, err);
+}
+
+int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err)
+{
+	size_t n = *cap + *cap / 2, bytes;
+	void *p;
+
+	if (need <= *cap)
+		return 0;
+	if (n < need)
+		n = need;
+	if (n < 16)
+		n = 16;
+	memcpy(&p, array, sizeof p);
+	if (!size_mul(n, size, &bytes) || !(p = realloc(p, bytes))) {
+		refuse(n, size, err);
+		return -1;
+	}
+	memcpy(array, &p, sizeof p);
+	*cap = n;
+	return 0;
+}
+
+char *mem_copy(const char *bytes, size_t n, struct err *err)
+{
+	char *p = n < SIZE_MAX ? malloc(n + 1) : NULL;
+
+	if (!p)
+		return refuse(n, 1, err);
+	memcpy(p, bytes, n);
+	p[n] = '\0';
+	return p;
+}

@@ -1,0 +1,39 @@
+/*
+ * Memory with checked sizes. Every size that comes from a file goes through these before it is used.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* *out = a * b or a + b; false where that overflows, and *out is then not to be used. */
+static inline bool size_mul(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_mul_overflow(a, b, out);
+}
+
+static inline bool size_add(size_t a, size_t b, size_t *out)
+{
+	return !__builtin_add_overflow(a, b, out);
+}
+
+/* n elements of the given size, zeroed, for free(). Never NULL for n = 0. ERR_LIMIT on failure. */
+void *mem_new(size_t n, size_t size, struct err *err);
+
+/* As mem_new, on a 64-byte boundary (a cache line, an AVX-512 register), not zeroed. For free(). */
+void *mem_new_aligned(size_t n, size_t size, struct err *err);
+
+/*
+ * Makes room for at least need elements in *array, which holds *cap of them, growing by half or more;
+ * what is new is not zeroed. 0 or -1 (*array and *cap unchanged).
+ */
+int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err);
+
+/* The copy of n bytes and a zero byte, for free(); NULL with err set on failure. */
+char *mem_copy(const char *bytes, size_t n, struct err *err);
+
+#endif

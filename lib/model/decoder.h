@@ -1,0 +1,45 @@
+/*
+ * The decoder's forward and backward pass over a pack, by the operations of a backend. It holds what a pass
+ * must remember; the weights are the model's, the gradients the caller's.
+ *
+ *	struct decoder *d = decoder_new(&model, ops_find("cpu"), true, err);
+ *
+ *	decoder_reserve(d, 2048, 1000, 4096, err);
+ *	decoder_forward(d, &pack, rows, err);             rows[pack.counted]
+ *	decoder_backward(d, &pack, rows, dlogp, grads);   grads[model.params.count] +=
+ *
+ * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, heads of D:
+ * each layer 2 E + 2 H D + 2 G D + 2 I (gated) + H + 4 for training; one layer's worth without.
+ */
+#ifndef MODEL_DECODER_H
+#define MODEL_DECODER_H
+
+#include "model/model.h"
+#include "model/pack.h"
+
+struct decoder;
+
+/* train: keep what decoder_backward() needs. The model must outlive it. */
+struct decoder *decoder_new(const struct model *m, const struct ops *ops, bool train, struct err *err);
+void decoder_free(struct decoder *d); /* NULL is fine */
+
+/* Bytes that packs of so many rows, counted tokens and tokens in the longest sequence take. */
+size_t decoder_memory(struct decoder *d, int64_t rows, int64_t counted, int64_t longest);
+
+/* Makes room, so that passes within these sizes allocate nothing. Passes beyond them grow it. */
+int decoder_reserve(struct decoder *d, int64_t rows, int64_t counted, int64_t longest, struct err *err);
+
+/*
+ * Log-probs of the pack's counted tokens. ERR_LIMIT where a sequence is longer than the model's learned
+ * positions or memory does not suffice; ERR_MISMATCH for a token outside the vocabulary.
+ */
+int decoder_forward(struct decoder *d, const struct pack *p, struct logp_row *rows, struct err *err);
+
+/*
+ * After decoder_forward() of the same pack: adds to grads (laid out as model.weights) the gradient of
+ * sum_i dlogp[i] * rows[i].logp.
+ */
+void decoder_backward(struct decoder *d, const struct pack *p, const struct logp_row *rows,
+	const float *dlogp, float *grads);
+
+#endif

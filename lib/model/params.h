@@ -1,0 +1,43 @@
+/*
+ * The parameters of an arch: one table of names, shapes and places in one array, for loading, saving,
+ * initialising, gradients and the optimizer alike.
+ */
+#ifndef MODEL_PARAMS_H
+#define MODEL_PARAMS_H
+
+#include <stddef.h>
+
+#include "model/arch.h"
+
+struct param {
+	char *name;
+	enum role role;
+	int layer;       /* 0 outside layers */
+	bool bias;
+	bool decay;      /* weight decay applies: matrices, but no norms and biases */
+	int rank;
+	int64_t shape[2]; /* as stored: [in, out] where the arch says in_first */
+	size_t count, offset; /* in floats */
+};
+
+struct params {
+	struct param *param;
+	size_t n;
+	size_t count; /* floats in all */
+	int *at;      /* [layers + 1][ROLE_COUNT][2]: index of a layer's (others': layer 0) weight and bias, or -1 */
+};
+
+/* Release p in any case. */
+int params_init(struct params *p, const struct arch *a, struct err *err);
+void params_release(struct params *p);
+
+/* The parameter of that role, or NULL. */
+const struct param *params_find(const struct params *p, enum role role, int layer, bool bias);
+
+/*
+ * Random initial weights as transformers makes them: matrices normal with the arch's init_std, gains 1,
+ * biases 0. A weight depends on (seed, its parameter's place, its own place) alone.
+ */
+void params_randomize(const struct params *p, const struct arch *a, uint64_t seed, float *weights);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * What a processor backend is made of: operations on a part of the rows, columns or elements, in one
+ * thread. num/ops.c gives the parts to threads; the parts depend on sizes alone, so that results do not
+ * depend on the number of threads. reference.c is the definition; simd/ is compiled once for each
+ * instruction set, and tested against it.
+ *
+ * Arguments as in ops.h; [from, to) is the part.
+ */
+#ifndef NUM_KERNELS_H
+#define NUM_KERNELS_H
+
+#include "num/ops.h"
+
+struct kernels {
+	const char *name;
+
+	/* c[m, n] = a[m, k] * b[k, n], + c if add; ta, tb: stored transposed. lda, ldb, ldc: floats a row. */
+	void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
+
+	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
+		int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps);
+	void (*norm_backward_x)(float *dx, const float *dy, const float *x, const float *stat,
+		const float *gain, int64_t from, int64_t to, int64_t n, enum norm_kind kind);
+
+	/* Columns from to to of dgain and dbias. */
+	void (*norm_backward_w)(float *dgain, float *dbias, const float *dy, const float *x,
+		const float *stat, int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind);
+
+	void (*rope)(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
+		int64_t heads, int64_t dim, int64_t half, bool back);
+
+	/* One group's spans (from to to) for the query heads of one key-value head; scratch of attend_scratch() floats. */
+	void (*attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
+		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+		float *scratch);
+	void (*attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
+		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
+	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
+
+	void (*act_forward)(float *y, const float *gate, const float *up, int64_t from, int64_t to,
+		enum act_kind kind);
+	void (*act_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+		int64_t from, int64_t to, enum act_kind kind);
+
+	void (*logp_forward)(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
+		int64_t to, int64_t vocab);
+	void (*logp_backward)(float *logits, const struct logp_row *rows, const float *dlogp,
+		const int32_t *target, int64_t from, int64_t to, int64_t vocab);
+
+	void (*add)(float *y, const float *x, int64_t from, int64_t to);
+	double (*sum_squares)(const float *x, int64_t from, int64_t to);
+	void (*adamw)(float *w, float *m, float *v, const float *g, int64_t from, int64_t to,
+		const struct adamw *o);
+};
+
+extern const struct kernels kernels_reference;
+
+/* oneDNN's matrix product, in the calling thread alone. */
+void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
+
+#endif

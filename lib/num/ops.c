@@ -1,0 +1,290 @@
+#include "num/ops.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "num/kernels.h"
+
+/*
+ * How work is cut, by sizes alone: rows, columns and elements to a part, and the tiles of a matrix
+ * product (tests/bench/RESULTS.md: oneDNN's single-threaded product is within 5 % of its best there).
+ */
+#define ROWS 16
+#define COLUMNS 64
+#define ELEMENTS 16384
+#define TILE_M 256
+#define TILE_N 768
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Tiles of the product, smaller where there would be too few to share out. */
+static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n, int64_t depth, const float *a,
+	int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+{
+	int64_t tm = TILE_M, tn = TILE_N;
+
+	while (tn > 96 && ((m + tm - 1) / tm) * ((n + tn - 1) / tn) < 8)
+		tn /= 2;
+#pragma omp parallel for collapse(2) schedule(dynamic)
+	for (int64_t j = 0; j < n; j += tn)
+		for (int64_t i = 0; i < m; i += tm)
+			k->gemm(ta, tb, least(tm, m - i), least(tn, n - j), depth, a + (ta ? i : i * lda), lda,
+				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
+}
+
+static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
+	const struct mat *w, const float *bias, int64_t rows, bool add)
+{
+	if (bias) {
+#pragma omp parallel for
+		for (int64_t r = 0; r < rows; r++) {
+			if (add)
+				ops->kernels->add(y + r * ldy, bias, 0, w->out);
+			else
+				memcpy(y + r * ldy, bias, sizeof *y * (size_t)w->out);
+		}
+		add = true;
+	}
+	gemm(ops->kernels, false, !w->in_first, rows, w->out, w->in, x, ldx, w->data,
+		w->in_first ? w->out : w->in, y, ldy, add);
+}
+
+static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
+	const struct mat *w, int64_t rows, bool add)
+{
+	gemm(ops->kernels, false, w->in_first, rows, w->in, w->out, dy, ldy, w->data,
+		w->in_first ? w->out : w->in, dx, ldx, add);
+}
+
+static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, const float *dy, int64_t ldy,
+	const float *x, int64_t ldx, const struct mat *w, int64_t rows)
+{
+	if (dw && w->in_first)
+		gemm(ops->kernels, true, false, w->in, w->out, rows, x, ldx, dy, ldy, dw, w->out, true);
+	else if (dw)
+		gemm(ops->kernels, true, false, w->out, w->in, rows, dy, ldy, x, ldx, dw, w->in, true);
+	if (!dbias)
+		return;
+#pragma omp parallel for
+	for (int64_t from = 0; from < w->out; from += COLUMNS)
+		for (int64_t r = 0; r < rows; r++)
+			ops->kernels->add(dbias, dy + r * ldy, from, least(from + COLUMNS, w->out));
+}
+
+static void embed_forward(const struct ops *ops, float *x, const float *table, const float *places,
+	const int32_t *id, const int32_t *pos, int64_t rows, int64_t n)
+{
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r++) {
+		memcpy(x + r * n, table + id[r] * n, sizeof *x * (size_t)n);
+		if (places)
+			ops->kernels->add(x + r * n, places + pos[r] * n, 0, n);
+	}
+}
+
+/* Rows may name the same token: threads split columns. */
+static void embed_backward(const struct ops *ops, float *dtable, float *dplaces, const float *dx,
+	const int32_t *id, const int32_t *pos, int64_t rows, int64_t n)
+{
+#pragma omp parallel for
+	for (int64_t from = 0; from < n; from += COLUMNS)
+		for (int64_t r = 0; r < rows; r++) {
+			int64_t to = least(from + COLUMNS, n);
+
+			ops->kernels->add(dtable + id[r] * n, dx + r * n, from, to);
+			if (dplaces)
+				ops->kernels->add(dplaces + pos[r] * n, dx + r * n, from, to);
+		}
+}
+
+static void norm_forward(const struct ops *ops, float *y, float *stat, const float *x, const float *gain,
+	const float *bias, int64_t rows, int64_t n, enum norm_kind kind, float eps)
+{
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r += ROWS)
+		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), n, kind, eps);
+}
+
+static void norm_backward(const struct ops *ops, float *dx, float *dgain, float *dbias, const float *dy,
+	const float *x, const float *stat, const float *gain, int64_t rows, int64_t n, enum norm_kind kind)
+{
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r += ROWS)
+		ops->kernels->norm_backward_x(dx, dy, x, stat, gain, r, least(r + ROWS, rows), n, kind);
+	if (!dgain && !dbias)
+		return;
+#pragma omp parallel for
+	for (int64_t c = 0; c < n; c += COLUMNS)
+		ops->kernels->norm_backward_w(dgain, dbias, dy, x, stat, c, least(c + COLUMNS, n), rows, n, kind);
+}
+
+static void rope(const struct ops *ops, float *x, int64_t ld, const int32_t *pos, const float *turn,
+	int64_t rows, int64_t heads, int64_t dim, int64_t half, bool back)
+{
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r += ROWS)
+		ops->kernels->rope(x, ld, pos, turn, r, least(r + ROWS, rows), heads, dim, half, back);
+}
+
+/* Each thread's part of the scratch, on a cache line of its own. */
+static int64_t scratch_each(const struct ops *ops, int64_t keys, int64_t head_dim)
+{
+	return (ops->kernels->attend_scratch(keys, head_dim) + 15) / 16 * 16;
+}
+
+static int64_t attend_scratch(const struct ops *ops, int64_t keys, int64_t head_dim)
+{
+	return omp_get_max_threads() * scratch_each(ops, keys, head_dim);
+}
+
+static int64_t most_keys(const struct spans *s)
+{
+	int64_t most = 0;
+
+	for (int64_t i = 0; i < s->group[s->groups]; i++)
+		if (s->span[i].prefix_len + s->span[i].len > most)
+			most = s->span[i].prefix_len + s->span[i].len;
+	return most;
+}
+
+static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
+	const float *v, const struct attention *a, const struct spans *s, float *scratch)
+{
+	int64_t each = scratch_each(ops, most_keys(s), a->head_dim);
+
+#pragma omp parallel for collapse(2) schedule(dynamic)
+	for (int64_t g = 0; g < s->groups; g++)
+		for (int64_t h = 0; h < a->kv_heads; h++)
+			ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, s->group[g],
+				s->group[g + 1], h, scratch + omp_get_thread_num() * each);
+}
+
+static void attend_backward(const struct ops *ops, float *dq, float *dk, float *dv, const float *dout,
+	const float *out, const float *lse, const float *q, const float *k, const float *v,
+	const struct attention *a, const struct spans *s, float *scratch)
+{
+	int64_t each = scratch_each(ops, most_keys(s), a->head_dim);
+
+#pragma omp parallel for collapse(2) schedule(dynamic)
+	for (int64_t g = 0; g < s->groups; g++)
+		for (int64_t h = 0; h < a->kv_heads; h++)
+			ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span,
+				s->group[g], s->group[g + 1], h, scratch + omp_get_thread_num() * each);
+}
+
+static void act_forward(const struct ops *ops, float *y, const float *gate, const float *up, int64_t n,
+	enum act_kind kind)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i += ELEMENTS)
+		ops->kernels->act_forward(y, gate, up, i, least(i + ELEMENTS, n), kind);
+}
+
+static void act_backward(const struct ops *ops, float *dgate, float *dup, const float *dy, const float *gate,
+	const float *up, int64_t n, enum act_kind kind)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i += ELEMENTS)
+		ops->kernels->act_backward(dgate, dup, dy, gate, up, i, least(i + ELEMENTS, n), kind);
+}
+
+static void gather(const struct ops *ops, float *y, const float *x, const int64_t *row, int64_t n, int64_t width)
+{
+	(void)ops;
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i++)
+		memcpy(y + i * width, x + row[i] * width, sizeof *y * (size_t)width);
+}
+
+/* A row may be named twice: threads split columns. */
+static void scatter(const struct ops *ops, float *dx, const float *dy, const int64_t *row, int64_t n,
+	int64_t width)
+{
+#pragma omp parallel for
+	for (int64_t from = 0; from < width; from += COLUMNS)
+		for (int64_t i = 0; i < n; i++)
+			ops->kernels->add(dx + row[i] * width, dy + i * width, from, least(from + COLUMNS, width));
+}
+
+static void logp_forward(const struct ops *ops, struct logp_row *out, const float *logits,
+	const int32_t *target, int64_t n, int64_t vocab)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i++)
+		ops->kernels->logp_forward(out, logits, target, i, i + 1, vocab);
+}
+
+static void logp_backward(const struct ops *ops, float *logits, const struct logp_row *rows,
+	const float *dlogp, const int32_t *target, int64_t n, int64_t vocab)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i++)
+		ops->kernels->logp_backward(logits, rows, dlogp, target, i, i + 1, vocab);
+}
+
+static void add(const struct ops *ops, float *y, const float *x, int64_t n)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i += ELEMENTS)
+		ops->kernels->add(y, x, i, least(i + ELEMENTS, n));
+}
+
+/* Part by part, and the parts' sums in order: the same at any number of threads. */
+static double sum_squares(const struct ops *ops, const float *x, int64_t n)
+{
+	enum { PARTS = 256 };
+	double part[PARTS], sum = 0;
+	int64_t size = (n + PARTS - 1) / PARTS;
+
+#pragma omp parallel for
+	for (int64_t i = 0; i < PARTS; i++)
+		part[i] = i * size < n ? ops->kernels->sum_squares(x, i * size, least((i + 1) * size, n)) : 0;
+	for (int i = 0; i < PARTS; i++)
+		sum += part[i];
+	return sum;
+}
+
+static void adamw(const struct ops *ops, float *w, float *m, float *v, const float *g, int64_t n,
+	const struct adamw *o)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i += ELEMENTS)
+		ops->kernels->adamw(w, m, v, g, i, least(i + ELEMENTS, n), o);
+}
+
+#define TABLE(its_name, its_kernels) \
+	{ \
+		its_name, its_kernels, linear_forward, linear_backward_x, linear_backward_w, embed_forward, \
+			embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, attend_backward, \
+			act_forward, act_backward, gather, scatter, logp_forward, logp_backward, add, \
+			sum_squares, adamw, \
+	}
+
+static const struct ops reference = TABLE("reference", &kernels_reference);
+
+#if defined(__x86_64__)
+extern const struct kernels kernels_v3, kernels_v4;
+static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3), cpu_v4 = TABLE("cpu-v4", &kernels_v4);
+#endif
+extern const struct kernels kernels_base;
+static const struct ops cpu_base = TABLE("cpu-base", &kernels_base);
+
+const struct ops *ops_find(const char *name)
+{
+	if (!strcmp(name, "reference"))
+		return &reference;
+#if defined(__x86_64__)
+	bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+	bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+
+	if (v4 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v4")))
+		return &cpu_v4;
+	if (v3 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v3")))
+		return &cpu_v3;
+#endif
+	return !strcmp(name, "cpu") || !strcmp(name, "cpu-base") ? &cpu_base : NULL;
+}

@@ -1,0 +1,304 @@
+/*
+ * The definition of every operation: plain loops, sums in double, no cleverness. Whatever is faster is
+ * tested against this.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "num/kernels.h"
+
+static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+	const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+{
+	for (int64_t i = 0; i < m; i++)
+		for (int64_t j = 0; j < n; j++) {
+			double sum = add ? c[i * ldc + j] : 0;
+
+			for (int64_t l = 0; l < k; l++)
+				sum += (double)a[ta ? l * lda + i : i * lda + l] * b[tb ? j * ldb + l : l * ldb + j];
+			c[i * ldc + j] = (float)sum;
+		}
+}
+
+static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
+	int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *row = x + r * n;
+		double mean = 0, square = 0, rstd;
+
+		for (int64_t i = 0; i < n && kind == NORM_LAYER; i++)
+			mean += (double)row[i] / (double)n;
+		for (int64_t i = 0; i < n; i++)
+			square += (row[i] - mean) * (row[i] - mean) / (double)n;
+		rstd = 1 / sqrt(square + (double)eps);
+		for (int64_t i = 0; i < n; i++)
+			y[r * n + i] = (float)((row[i] - mean) * rstd * gain[i] + (bias ? bias[i] : 0));
+		stat[2 * r] = (float)mean;
+		stat[2 * r + 1] = (float)rstd;
+	}
+}
+
+static void norm_backward_x(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
+	int64_t from, int64_t to, int64_t n, enum norm_kind kind)
+{
+	for (int64_t r = from; r < to; r++) {
+		double mean = stat[2 * r], rstd = stat[2 * r + 1], sum = 0, dot = 0;
+
+		for (int64_t i = 0; i < n; i++) {
+			double g = (double)dy[r * n + i] * gain[i];
+
+			sum += kind == NORM_LAYER ? g / (double)n : 0;
+			dot += g * (x[r * n + i] - mean) * rstd / (double)n;
+		}
+		for (int64_t i = 0; i < n; i++) {
+			double g = (double)dy[r * n + i] * gain[i], hat = (x[r * n + i] - mean) * rstd;
+
+			dx[r * n + i] += (float)(rstd * (g - sum - hat * dot));
+		}
+	}
+}
+
+static void norm_backward_w(float *dgain, float *dbias, const float *dy, const float *x, const float *stat,
+	int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind)
+{
+	(void)kind;
+	for (int64_t i = from; i < to; i++) {
+		double gain = 0, bias = 0;
+
+		for (int64_t r = 0; r < rows; r++) {
+			gain += (double)dy[r * n + i] * (x[r * n + i] - (double)stat[2 * r]) * stat[2 * r + 1];
+			bias += dy[r * n + i];
+		}
+		if (dgain)
+			dgain[i] += (float)gain;
+		if (dbias)
+			dbias[i] += (float)bias;
+	}
+}
+
+static void rope(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
+	int64_t heads, int64_t dim, int64_t half, bool back)
+{
+	for (int64_t r = from; r < to; r++)
+		for (int64_t h = 0; h < heads; h++)
+			for (int64_t i = 0; i < half; i++) {
+				const float *t = turn + (pos[r] * half + i) * 2;
+				float *p = x + r * ld + h * dim + i, a = p[0], b = p[half];
+				float sine = back ? -t[1] : t[1];
+
+				p[0] = a * t[0] - b * sine;
+				p[half] = b * t[0] + a * sine;
+			}
+}
+
+/* The row of key number j of those that a span's rows see. */
+static int64_t key_row(const struct span *s, int64_t j)
+{
+	return j < s->prefix_len ? s->prefix + j : s->start + j - s->prefix_len;
+}
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		sum += (double)a[i] * b[i];
+	return sum;
+}
+
+static void attend_forward(float *out, float *lse, const float *q, const float *k, const float *v,
+	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * d;
+
+	for (int64_t s = from; s < to; s++)
+		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+			for (int64_t i = 0; i < span[s].len; i++) {
+				int64_t row = span[s].start + i, keys = span[s].prefix_len + i + 1;
+				double most = -INFINITY, sum = 0;
+
+				for (int64_t j = 0; j < keys; j++) {
+					scratch[j] = (float)(a->scale *
+						dot(q + row * a->ld + h * d, k + key_row(&span[s], j) * a->ld + at, d));
+					most = fmax(most, scratch[j]);
+				}
+				for (int64_t j = 0; j < keys; j++)
+					sum += exp(scratch[j] - most);
+				lse[row * a->heads + h] = (float)(most + log(sum));
+				for (int64_t f = 0; f < d; f++) {
+					double o = 0;
+
+					for (int64_t j = 0; j < keys; j++)
+						o += exp(scratch[j] - most) / sum * v[key_row(&span[s], j) * a->ld + at + f];
+					out[(row * a->heads + h) * d + f] = (float)o;
+				}
+			}
+}
+
+static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * d;
+
+	(void)scratch;
+	for (int64_t s = from; s < to; s++)
+		for (int64_t r = span[s].start; r < span[s].start + span[s].len; r++) {
+			memset(dq + r * a->ld + kv_head * per * d, 0, sizeof *dq * (size_t)(per * d));
+			memset(dk + r * a->ld + at, 0, sizeof *dk * (size_t)d);
+			memset(dv + r * a->ld + at, 0, sizeof *dv * (size_t)d);
+		}
+	for (int64_t s = from; s < to; s++)
+		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+			for (int64_t i = 0; i < span[s].len; i++) {
+				int64_t row = span[s].start + i, keys = span[s].prefix_len + i + 1;
+				const float *qr = q + row * a->ld + h * d, *dor = dout + (row * a->heads + h) * d;
+				double mean = dot(dor, out + (row * a->heads + h) * d, d);
+
+				for (int64_t j = 0; j < keys; j++) {
+					int64_t at_key = key_row(&span[s], j) * a->ld + at;
+					double p = exp(a->scale * dot(qr, k + at_key, d) - lse[row * a->heads + h]);
+					double ds = p * (dot(dor, v + at_key, d) - mean) * a->scale;
+
+					for (int64_t f = 0; f < d; f++) {
+						dv[at_key + f] += (float)(p * dor[f]);
+						dk[at_key + f] += (float)(ds * qr[f]);
+						dq[row * a->ld + h * d + f] += (float)(ds * k[at_key + f]);
+					}
+				}
+			}
+}
+
+static int64_t attend_scratch(int64_t longest, int64_t head_dim)
+{
+	(void)head_dim;
+	return longest;
+}
+
+/* act(x) and its derivative. */
+static double act(double x, enum act_kind kind, double *slope)
+{
+	const double c = 0.7978845608028654; /* sqrt(2 / pi) */
+	double t, s;
+
+	switch (kind) {
+	case ACT_GELU:
+		t = 0.5 * (1 + erf(x * M_SQRT1_2));
+		*slope = t + x * exp(-0.5 * x * x) * 0.3989422804014327; /* 1 / sqrt(2 pi) */
+		return x * t;
+	case ACT_GELU_TANH:
+		t = tanh(c * (x + 0.044715 * x * x * x));
+		*slope = 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
+		return 0.5 * x * (1 + t);
+	case ACT_SILU:
+		s = 1 / (1 + exp(-x));
+		*slope = s * (1 + x * (1 - s));
+		return x * s;
+	default:
+		*slope = x > 0;
+		return x > 0 ? x : 0;
+	}
+}
+
+static void act_forward(float *y, const float *gate, const float *up, int64_t from, int64_t to,
+	enum act_kind kind)
+{
+	double slope;
+
+	for (int64_t i = from; i < to; i++)
+		y[i] = (float)(act(gate[i], kind, &slope) * (up ? up[i] : 1));
+}
+
+static void act_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+	int64_t from, int64_t to, enum act_kind kind)
+{
+	for (int64_t i = from; i < to; i++) {
+		double slope, a = act(gate[i], kind, &slope), g = dy[i];
+
+		dgate[i] = (float)(g * slope * (up ? up[i] : 1));
+		if (up)
+			dup[i] = (float)(g * a);
+	}
+}
+
+static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
+	int64_t to, int64_t vocab)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *z = logits + r * vocab;
+		double sum = 0, mean = 0, weighted = 0;
+		int64_t best = 0;
+
+		for (int64_t v = 0; v < vocab; v++) {
+			best = z[v] > z[best] ? v : best;
+			mean += (double)z[v] / (double)vocab;
+		}
+		for (int64_t v = 0; v < vocab; v++) {
+			sum += exp((double)z[v] - z[best]);
+			weighted += exp((double)z[v] - z[best]) * z[v];
+		}
+		out[r] = (struct logp_row){
+			.logp = (float)(z[target[r]] - z[best] - log(sum)),
+			.lse = (float)(z[best] + log(sum)),
+			.mean = (float)mean,
+			.entropy = (float)(z[best] + log(sum) - weighted / sum),
+			.hit = best == target[r],
+		};
+	}
+}
+
+static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
+	const int32_t *target, int64_t from, int64_t to, int64_t vocab)
+{
+	for (int64_t r = from; r < to; r++)
+		for (int64_t v = 0; v < vocab; v++) {
+			float *z = logits + r * vocab + v;
+
+			*z = (float)(dlogp[r] * ((v == target[r]) - exp((double)*z - rows[r].lse)));
+		}
+}
+
+static void add(float *y, const float *x, int64_t from, int64_t to)
+{
+	for (int64_t i = from; i < to; i++)
+		y[i] += x[i];
+}
+
+static double sum_squares(const float *x, int64_t from, int64_t to)
+{
+	return dot(x + from, x + from, to - from);
+}
+
+static void adamw(float *w, float *m, float *v, const float *g, int64_t from, int64_t to,
+	const struct adamw *o)
+{
+	for (int64_t i = from; i < to; i++) {
+		float grad = g[i] * o->scale;
+
+		m[i] = o->beta1 * m[i] + (1 - o->beta1) * grad;
+		v[i] = o->beta2 * v[i] + (1 - o->beta2) * grad * grad;
+		w[i] -= o->lr * o->decay * w[i];
+		w[i] -= o->lr * (m[i] / o->correct1) / (sqrtf(v[i] / o->correct2) + o->eps);
+	}
+}
+
+const struct kernels kernels_reference = {
+	"reference",
+	gemm,
+	norm_forward,
+	norm_backward_x,
+	norm_backward_w,
+	rope,
+	attend_forward,
+	attend_backward,
+	attend_scratch,
+	act_forward,
+	act_backward,
+	logp_forward,
+	logp_backward,
+	add,
+	sum_squares,
+	adamw,
+};

@@ -1,0 +1,307 @@
+/* Everything but attention and the matrix product: row by row, or element by element. */
+#include <math.h>
+
+#include "num/simd/simd.h"
+#include "num/simd/vec.h"
+
+/* Sums of vectors are carried to double every CHUNK elements. */
+#define CHUNK 1024
+
+static double sum_of(const float *x, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t c = 0; c < n; c += CHUNK) {
+		int64_t end = c + CHUNK < n ? c + CHUNK : n, i = c;
+		vf part = {0};
+
+		for (; i + VL <= end; i += VL)
+			part += vec_load(x + i);
+		if (i < end)
+			part += vec_load_part(x + i, end - i);
+		sum += vec_sum(part);
+	}
+	return sum;
+}
+
+/* Sum of (x - mean)^2. */
+static double sum_of_squares(const float *x, float mean, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t c = 0; c < n; c += CHUNK) {
+		int64_t end = c + CHUNK < n ? c + CHUNK : n, i = c;
+		vf part = {0};
+
+		for (; i + VL <= end; i += VL)
+			part += (vec_load(x + i) - mean) * (vec_load(x + i) - mean);
+		sum += vec_sum(part);
+		for (; i < end; i++)
+			sum += (x[i] - mean) * (x[i] - mean);
+	}
+	return sum;
+}
+
+static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
+	int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *row = x + r * n;
+		float mean = kind == NORM_LAYER ? (float)(sum_of(row, n) / (double)n) : 0, rstd;
+
+		rstd = (float)(1 / sqrt(sum_of_squares(row, mean, n) / (double)n + (double)eps));
+		for (int64_t i = 0; i < n; i++)
+			y[r * n + i] = (row[i] - mean) * rstd * gain[i];
+		if (bias)
+			for (int64_t i = 0; i < n; i++)
+				y[r * n + i] += bias[i];
+		stat[2 * r] = mean;
+		stat[2 * r + 1] = rstd;
+	}
+}
+
+static void norm_backward_x(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
+	int64_t from, int64_t to, int64_t n, enum norm_kind kind)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *xr = x + r * n, *dyr = dy + r * n;
+		float mean = stat[2 * r], rstd = stat[2 * r + 1], flat, slope;
+		double sum = 0, dot = 0;
+
+		for (int64_t c = 0; c < n; c += CHUNK) {
+			int64_t end = c + CHUNK < n ? c + CHUNK : n, i = c;
+			vf sums = {0}, dots = {0}, g;
+
+			for (; i + VL <= end; i += VL) {
+				g = vec_load(dyr + i) * vec_load(gain + i);
+				sums += g;
+				dots += g * (vec_load(xr + i) - mean);
+			}
+			sum += vec_sum(sums);
+			dot += vec_sum(dots);
+			for (; i < end; i++) {
+				sum += dyr[i] * gain[i];
+				dot += dyr[i] * gain[i] * (xr[i] - mean);
+			}
+		}
+		flat = kind == NORM_LAYER ? (float)(sum / (double)n) : 0;
+		slope = (float)(dot * rstd * rstd / (double)n);
+		for (int64_t i = 0; i < n; i++)
+			dx[r * n + i] += rstd * (dyr[i] * gain[i] - flat - (xr[i] - mean) * slope);
+	}
+}
+
+static void norm_backward_w(float *dgain, float *dbias, const float *dy, const float *x, const float *stat,
+	int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind)
+{
+	(void)kind;
+	for (int64_t r = 0; r < rows; r++) {
+		if (dgain)
+			for (int64_t i = from; i < to; i++)
+				dgain[i] += dy[r * n + i] * (x[r * n + i] - stat[2 * r]) * stat[2 * r + 1];
+		if (dbias)
+			for (int64_t i = from; i < to; i++)
+				dbias[i] += dy[r * n + i];
+	}
+}
+
+static void rope(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
+	int64_t heads, int64_t dim, int64_t half, bool back)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *t = turn + pos[r] * half * 2;
+
+		for (int64_t h = 0; h < heads; h++) {
+			float *restrict p = x + r * ld + h * dim, *restrict q = p + half;
+
+			for (int64_t i = 0; i < half; i++) {
+				float a = p[i], b = q[i], c = t[2 * i], s = back ? -t[2 * i + 1] : t[2 * i + 1];
+
+				p[i] = a * c - b * s;
+				q[i] = b * c + a * s;
+			}
+		}
+	}
+}
+
+/* act(x) and, unless NULL, its derivative. The exact gelu needs erf, which is taken element by element. */
+static inline vf act(vf x, enum act_kind kind, vf *slope)
+{
+	const float c = 0.7978845608f; /* sqrt(2 / pi) */
+	vf t, zero = {0};
+
+	switch (kind) {
+	case ACT_GELU:
+		for (int i = 0; i < VL; i++)
+			t[i] = 0.5f + 0.5f * erff(x[i] * 0.70710678f);
+		if (slope)
+			*slope = t + x * vec_exp(-0.5f * x * x) * 0.39894228f;
+		return x * t;
+	case ACT_GELU_TANH:
+		/* (1 + tanh u) / 2 = 1 / (1 + exp(-2u)) */
+		t = 1.0f / (1.0f + vec_exp(-2.0f * c * (x + 0.044715f * x * x * x)));
+		if (slope)
+			*slope = t + x * t * (1.0f - t) * (2.0f * c) * (1.0f + 3 * 0.044715f * x * x);
+		return x * t;
+	case ACT_SILU:
+		t = 1.0f / (1.0f + vec_exp(-x));
+		if (slope)
+			*slope = t * (1.0f + x * (1.0f - t));
+		return x * t;
+	default:
+		if (slope)
+			*slope = vec_select(x > zero, zero + 1.0f, zero);
+		return vec_max(x, zero);
+	}
+}
+
+static void act_forward(float *y, const float *gate, const float *up, int64_t from, int64_t to,
+	enum act_kind kind)
+{
+	int64_t i = from;
+	vf a;
+
+	for (; i + VL <= to; i += VL) {
+		a = act(vec_load(gate + i), kind, NULL);
+		vec_store(y + i, up ? a * vec_load(up + i) : a);
+	}
+	if (i < to) {
+		a = act(vec_load_part(gate + i, to - i), kind, NULL);
+		vec_store_part(y + i, up ? a * vec_load_part(up + i, to - i) : a, to - i);
+	}
+}
+
+static void act_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+	int64_t from, int64_t to, enum act_kind kind)
+{
+	vf a, slope, g;
+
+	for (int64_t i = from; i < to; i += VL) {
+		int64_t n = to - i;
+		bool whole = n >= VL;
+
+		a = act(whole ? vec_load(gate + i) : vec_load_part(gate + i, n), kind, &slope);
+		g = whole ? vec_load(dy + i) : vec_load_part(dy + i, n);
+		slope *= g;
+		if (up) {
+			slope *= whole ? vec_load(up + i) : vec_load_part(up + i, n);
+			a *= g;
+			if (whole)
+				vec_store(dup + i, a);
+			else
+				vec_store_part(dup + i, a, n);
+		}
+		if (whole)
+			vec_store(dgate + i, slope);
+		else
+			vec_store_part(dgate + i, slope, n);
+	}
+}
+
+static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
+	int64_t to, int64_t vocab)
+{
+	for (int64_t r = from; r < to; r++) {
+		const float *z = logits + r * vocab;
+		double sum = 0, weighted = 0, lse;
+		vf most = vec_set(z[0]);
+		float top;
+		int64_t i = 0;
+
+		for (; i + VL <= vocab; i += VL)
+			most = vec_max(most, vec_load(z + i));
+		top = vec_most(most);
+		for (; i < vocab; i++)
+			top = z[i] > top ? z[i] : top;
+		for (int64_t c = 0; c < vocab; c += CHUNK) {
+			int64_t end = c + CHUNK < vocab ? c + CHUNK : vocab;
+			vf sums = {0}, moments = {0}, x, e;
+
+			for (i = c; i + VL <= end; i += VL) {
+				x = vec_load(z + i) - top;
+				e = vec_exp(x);
+				sums += e;
+				moments += e * x;
+			}
+			sum += vec_sum(sums);
+			weighted += vec_sum(moments);
+			for (; i < end; i++) {
+				sum += exp(z[i] - top);
+				weighted += exp(z[i] - top) * (z[i] - top);
+			}
+		}
+		lse = top + log(sum);
+		for (i = 0; z[i] != top && i < target[r];)
+			i++;
+		out[r] = (struct logp_row){
+			.logp = (float)(z[target[r]] - top - log(sum)),
+			.lse = (float)lse,
+			.mean = (float)(sum_of(z, vocab) / (double)vocab),
+			.entropy = (float)(log(sum) - weighted / sum),
+			.hit = i == target[r] && z[i] == top,
+		};
+	}
+}
+
+static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
+	const int32_t *target, int64_t from, int64_t to, int64_t vocab)
+{
+	for (int64_t r = from; r < to; r++) {
+		float *z = logits + r * vocab;
+		int64_t i = 0;
+
+		for (; i + VL <= vocab; i += VL)
+			vec_store(z + i, vec_exp(vec_load(z + i) - rows[r].lse) * -dlogp[r]);
+		if (i < vocab)
+			vec_store_part(z + i, vec_exp(vec_load_part(z + i, vocab - i) - rows[r].lse) * -dlogp[r],
+				vocab - i);
+		z[target[r]] += dlogp[r];
+	}
+}
+
+static void add(float *restrict y, const float *restrict x, int64_t from, int64_t to)
+{
+	for (int64_t i = from; i < to; i++)
+		y[i] += x[i];
+}
+
+static double sum_squares(const float *x, int64_t from, int64_t to)
+{
+	return sum_of_squares(x + from, 0, to - from);
+}
+
+static void adamw(float *restrict w, float *restrict m, float *restrict v, const float *restrict g,
+	int64_t from, int64_t to, const struct adamw *o)
+{
+	float b1 = o->beta1, b2 = o->beta2, lr = o->lr, keep = 1 - lr * o->decay;
+	float c1 = 1 / o->correct1, c2 = 1 / o->correct2;
+
+	for (int64_t i = from; i < to; i++) {
+		float grad = g[i] * o->scale;
+
+		m[i] = b1 * m[i] + (1 - b1) * grad;
+		v[i] = b2 * v[i] + (1 - b2) * grad * grad;
+		w[i] = w[i] * keep - lr * (m[i] * c1) / (sqrtf(v[i] * c2) + o->eps);
+	}
+}
+
+const struct kernels VEC_NAME(kernels) = {
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+	"cpu-" TEXT(ISA),
+	gemm_dnnl,
+	norm_forward,
+	norm_backward_x,
+	norm_backward_w,
+	rope,
+	VEC_NAME(attend_forward),
+	VEC_NAME(attend_backward),
+	VEC_NAME(attend_scratch),
+	act_forward,
+	act_backward,
+	logp_forward,
+	logp_backward,
+	add,
+	sum_squares,
+	adamw,
+};

@@ -1,0 +1,18 @@
+/* What the files of this folder give each other and num/ops.c, under the name of their instruction set. */
+#ifndef NUM_SIMD_SIMD_H
+#define NUM_SIMD_SIMD_H
+
+#include "num/kernels.h"
+#include "num/simd/vec.h"
+
+int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim);
+void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
+	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch);
+void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
+
+extern const struct kernels VEC_NAME(kernels);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * Vectors of floats as wide as the instruction set that this file is compiled for, in GCC's and clang's
+ * common vector extension. Files in this folder are compiled once for each; ISA names it.
+ */
+#ifndef NUM_SIMD_VEC_H
+#define NUM_SIMD_VEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define VEC_JOIN2(a, b) a##_##b
+#define VEC_JOIN(a, b) VEC_JOIN2(a, b)
+#define VEC_NAME(name) VEC_JOIN(name, ISA) /* so that each compilation has names of its own */
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VL 16
+#elif defined(__AVX2__)
+#define VL 8
+#else
+#define VL 4
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VL)));
+typedef int32_t vi __attribute__((vector_size(4 * VL)));
+
+static inline vf vec_load(const float *p)
+{
+	vf v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline void vec_store(float *p, vf v)
+{
+	memcpy(p, &v, sizeof v);
+}
+
+/* The first n < VL elements; the others are 0. */
+static inline vf vec_load_part(const float *p, int64_t n)
+{
+#if defined(__AVX512F__)
+	return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+	vf v = {0};
+
+	memcpy(&v, p, 4 * (size_t)n);
+	return v;
+#endif
+}
+
+static inline void vec_store_part(float *p, vf v, int64_t n)
+{
+#if defined(__AVX512F__)
+	_mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+	memcpy(p, &v, 4 * (size_t)n);
+#endif
+}
+
+static inline vf vec_set(float x)
+{
+	return x - (vf){0};
+}
+
+static inline vf vec_select(vi mask, vf yes, vf no)
+{
+	return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
+}
+
+static inline vf vec_max(vf a, vf b)
+{
+	return vec_select(a > b, a, b);
+}
+
+static inline vf vec_min(vf a, vf b)
+{
+	return vec_select(a < b, a, b);
+}
+
+static inline float vec_sum(vf v)
+{
+	float s = 0;
+
+	for (int i = 0; i < VL; i++)
+		s += v[i];
+	return s;
+}
+
+static inline float vec_most(vf v)
+{
+	float m = v[0];
+
+	for (int i = 1; i < VL; i++)
+		m = v[i] > m ? v[i] : m;
+	return m;
+}
+
+/*
+ * e to the x within 2 units in the last place; x is held to [-87, 88]. Range reduction by powers of two
+ * and the polynomial of Cephes' expf (Moshier).
+ */
+static inline vf vec_exp(vf x)
+{
+	const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+	vf n, r, p;
+	vi power;
+
+	x = vec_min(vec_max(x, vec_set(-87.0f)), vec_set(88.0f));
+	n = x * 1.44269504f + round;
+	power = ((vi)n << 23) + (vi)vec_set(1.0f);
+	n -= round;
+	r = x - n * 0.693359375f;
+	r = r - n * -2.12194440e-4f;
+	p = vec_set(1.9875691500e-4f);
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.0f;
+	return p * (vf)power;
+}
+
+#endif
