@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static void *refuse(size_t n, size_t size, struct err *err)
 {
@@ -19,12 +22,18 @@ void *mem_new(size_t n, size_t size, struct err *err)
 
 void *mem_new_aligned(size_t n, size_t size, struct err *err)
 {
-	size_t bytes;
+	size_t bytes, line = 64;
 	void *p;
 
-	if (!size_mul(n, size, &bytes) || !size_add(bytes, 64, &bytes))
+	if (!size_mul(n, size, &bytes))
 		return refuse(n, size, err);
-	p = aligned_alloc(64, bytes / 64 * 64);
+	if (bytes >= 4 * HUGE_PAGE)
+		line = HUGE_PAGE;
+	if (!size_add(bytes, line, &bytes))
+		return refuse(n, size, err);
+	p = aligned_alloc(line, bytes / line * line);
+	if (p && line == HUGE_PAGE)
+		madvise(p, bytes / line * line, MADV_HUGEPAGE); /* advice: fine where it is not taken */
 	return p ? p : refuse(n, size, err);
 }
 

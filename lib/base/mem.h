@@ -24,7 +24,10 @@ static inline bool size_add(size_t a, size_t b, size_t *out)
 /* n elements of the given size, zeroed, for free(). Never NULL for n = 0. ERR_LIMIT on failure. */
 void *mem_new(size_t n, size_t size, struct err *err);
 
-/* As mem_new, on a 64-byte boundary (a cache line, an AVX-512 register), not zeroed. For free(). */
+/*
+ * As mem_new, on a 64-byte boundary (a cache line, an AVX-512 register), not zeroed. For free(). What is
+ * large asks for huge pages, since weights and activations are touched all over at every step.
+ */
 void *mem_new_aligned(size_t n, size_t size, struct err *err);
 
 /*
