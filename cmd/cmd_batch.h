@@ -1,0 +1,25 @@
+/* Batches of examples for the trainer, from records by number. */
+#ifndef CMD_BATCH_H
+#define CMD_BATCH_H
+
+#include "io/prefstore.h"
+#include "learn/trainer.h"
+
+struct batch {
+	struct pref_rec *recs; /* copies in the arena */
+	struct example *examples;
+	size_t n, cap, examples_cap;
+	struct arena arena;
+};
+
+#define BATCH_INIT {.arena = ARENA_INIT}
+
+/* Empties it. */
+void batch_clear(struct batch *b);
+
+/* Adds record i of the store. reference: the place of its column, or -1 where none is needed. */
+int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, struct err *err);
+
+void batch_release(struct batch *b);
+
+#endif

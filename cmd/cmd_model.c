@@ -1,0 +1,72 @@
+#include "cmd/cmd_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/modeldir.h"
+
+int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, const char *folder,
+	const struct model *m, bool allow, struct err *err)
+{
+	const char *made = meta_get(meta, "tokenizer.sha256");
+	char own[65];
+
+	if (schema->text)
+		return err_set(err, ERR_MISMATCH, "the stream holds text; tokenize -m %s makes tokens of it", folder);
+	if (modeldir_tokenizer_sha256(folder, own, err))
+		return -1;
+	if (allow)
+		return 0;
+	if (made && own[0] && strcmp(made, own))
+		return err_set(err, ERR_MISMATCH,
+			"the stream was made with tokenizer %.12s, %s has %.12s (--allow-mismatch to go on)", made,
+			folder, own);
+	if (schema->vocab > m->arch.vocab)
+		return err_set(err, ERR_MISMATCH,
+			"the stream's vocabulary of %lld is larger than the model's of %lld (--allow-mismatch to go on)",
+			(long long)schema->vocab, (long long)m->arch.vocab);
+	return 0;
+}
+
+int cmd_pack_record(struct pack *p, const struct pref_rec *rec, struct err *err)
+{
+	int64_t *uncounted = mem_new((size_t)rec->k, sizeof *uncounted, err);
+	int rc = uncounted ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < rec->k; i++)
+		uncounted[i] = pref_uncounted(rec, i);
+	if (rc == 0)
+		rc = pack_add(p, rec->tokens, rec->seg, rec->k, uncounted, err);
+	free(uncounted);
+	return rc;
+}
+
+int64_t cmd_record_logps(const struct pref_rec *rec, const struct logp_row *rows, float *tlogp, float *logp)
+{
+	int64_t at = 0;
+
+	for (int c = 0; c < rec->k; c++) {
+		double sum = 0;
+
+		for (int64_t end = at + pref_counted(rec, c); at < end; at++) {
+			sum += rows[at].logp;
+			if (tlogp)
+				tlogp[at] = rows[at].logp;
+		}
+		if (logp)
+			logp[c] = (float)sum;
+	}
+	return at;
+}
+
+struct pref_rec cmd_with_column(const struct pref_rec *rec, int place, float *logp, float *tlogp)
+{
+	struct pref_rec out = *rec;
+
+	memmove(out.logp + place + 1, out.logp + place, sizeof *out.logp * (size_t)(PREF_MAX_LOGPS - place - 1));
+	memmove(out.tlogp + place + 1, out.tlogp + place, sizeof *out.tlogp * (size_t)(PREF_MAX_LOGPS - place - 1));
+	out.logp[place] = logp;
+	out.tlogp[place] = tlogp;
+	return out;
+}

@@ -1,0 +1,283 @@
+#include "cmd/cmd.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/prov.h"
+
+#define MAX_OPTIONS 64
+
+bool cmd_quiet, cmd_verbose;
+
+static const struct cmd *self;
+static const char *given[MAX_OPTIONS]; /* the argument of option i, or its name for a flag; NULL */
+
+static int count(void)
+{
+	int n = 0;
+
+	while (self->options[n].name)
+		n++;
+	return n;
+}
+
+static const struct cmd_option *find(const char *name)
+{
+	for (const struct cmd_option *o = self->options; o->name; o++)
+		if (!strcmp(o->name, name))
+			return o;
+	return NULL;
+}
+
+static void print_usage(FILE *f)
+{
+	const char *p = self->synopsis, *end;
+
+	for (; *p; p = *end ? end + 1 : end) {
+		end = strchrnul(p, '\n');
+		fprintf(f, "%s %s %.*s\n", p == self->synopsis ? "usage:" : "      ", self->name, (int)(end - p), p);
+	}
+}
+
+static void help(void)
+{
+	char left[80];
+
+	print_usage(stdout);
+	printf("\n");
+	for (const struct cmd_option *o = self->options; o->name; o++) {
+		snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		printf("  %-28s %s\n", left, o->help);
+	}
+	printf("  %-28s %s\n  %-28s %s\n\nSee %.*s(1).\n", "-h, --help", "print this", "-V, --version",
+		"print the version", (int)strcspn(self->name, " "), self->name);
+	exit(0);
+}
+
+static void set_number(const struct cmd_option *o, const char *text)
+{
+	bool strict = !isspace((unsigned char)*text); /* strtoll and strtod skip it */
+	char *end;
+	double x;
+
+	errno = 0;
+	if (o->kind == CMD_INT) {
+		long long i = strtoll(text, &end, 10);
+
+		x = (double)i;
+		if (strict && !errno && end != text && !*end && x >= o->min && x <= o->max)
+			*(int64_t *)o->to = i;
+		else
+			cmd_usage("--%s: '%s' is not a whole number from %.0f to %.0f", o->name, text, o->min, o->max);
+	} else {
+		x = strtod(text, &end);
+		if (strict && !errno && end != text && !*end && isfinite(x) && x >= o->min && x <= o->max)
+			*(double *)o->to = x;
+		else
+			cmd_usage("--%s: '%s' is not a number from %g to %g", o->name, text, o->min, o->max);
+	}
+}
+
+static void set_choice(const struct cmd_option *o, const char *text)
+{
+	char list[400] = "";
+
+	for (int i = 0; o->choices[i]; i++) {
+		if (!strcmp(o->choices[i], text)) {
+			*(int *)o->to = i;
+			return;
+		}
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", o->choices[i]);
+	}
+	cmd_usage("--%s: '%s' is none of %s", o->name, text, list);
+}
+
+static void set(int i, const char *text)
+{
+	const struct cmd_option *o = &self->options[i];
+
+	given[i] = text ? text : o->name;
+	switch (o->kind) {
+	case CMD_FLAG:
+		*(bool *)o->to = true;
+		break;
+	case CMD_STRING:
+		*(const char **)o->to = text;
+		break;
+	case CMD_CHOICE:
+		set_choice(o, text);
+		break;
+	default:
+		set_number(o, text);
+	}
+}
+
+int cmd_parse(const struct cmd *cmd, int argc, char **argv)
+{
+	struct option longs[MAX_OPTIONS + 3] = {{0}};
+	char letters[3 * MAX_OPTIONS] = ":hV", *p = letters + 3;
+	const struct cmd_option *threads;
+	int n, c;
+
+	self = cmd;
+	n = count();
+	for (int i = 0; i < n; i++) {
+		const struct cmd_option *o = &cmd->options[i];
+
+		longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, 256 + i};
+		if (o->letter) {
+			*p++ = o->letter;
+			if (o->arg)
+				*p++ = ':';
+		}
+	}
+	longs[n] = (struct option){"help", no_argument, NULL, 'h'};
+	longs[n + 1] = (struct option){"version", no_argument, NULL, 'V'};
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (c == 'h')
+			help();
+		if (c == 'V') {
+			printf("%.*s (preftools) " PREFTOOLS_VERSION "\n", (int)strcspn(cmd->name, " "),
+				cmd->name);
+			exit(0);
+		}
+		if (c == ':')
+			cmd_usage("option '%s' needs an argument", argv[optind - 1]);
+		if (c == '?' && optopt && optopt < 256)
+			cmd_usage("unknown option '-%c'", optopt);
+		if (c == '?')
+			cmd_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
+		for (int i = 0; i < n && c < 256; i++)
+			if (cmd->options[i].letter == c)
+				c = 256 + i;
+		set(c - 256, optarg);
+	}
+	if (cmd_given("stored") && cmd_given("level"))
+		cmd_usage("--stored and --level contradict each other");
+	threads = find("threads");
+	if (threads) {
+		int64_t *t = threads->to;
+
+		if (!*t)
+			*t = omp_get_num_procs();
+		omp_set_num_threads((int)*t);
+	}
+	return optind;
+}
+
+bool cmd_given(const char *name)
+{
+	const struct cmd_option *o = find(name);
+
+	return o && given[o - self->options];
+}
+
+void cmd_refuse(const char *because, ...)
+{
+	va_list ap;
+	const char *name;
+
+	va_start(ap, because);
+	while ((name = va_arg(ap, const char *)))
+		if (cmd_given(name))
+			cmd_usage("--%s has no effect %s", name, because);
+	va_end(ap);
+}
+
+/* One line on stderr, without what a hostile file's names could tell a terminal to do. */
+static void say(const char *fmt, va_list ap)
+{
+	char text[2048];
+
+	cmd_progress_end();
+	vsnprintf(text, sizeof text, fmt, ap);
+	for (char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	fprintf(stderr, "%s: %s\n", self->name, text);
+}
+
+void cmd_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	print_usage(stderr);
+	exit(ERR_USAGE);
+}
+
+static void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void cmd_die(const struct err *err)
+{
+	complain("%s", err->text);
+	exit(err->code ? err->code : ERR_FAILED);
+}
+
+void cmd_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cmd_quiet)
+		return;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+struct tsreader_options cmd_reader_options(const struct cmd_stream *s)
+{
+	return (struct tsreader_options){
+		.threads = (int)s->threads,
+		.max_payload = (uint64_t)s->max_block << 20,
+	};
+}
+
+struct tswriter_options cmd_writer_options(const struct cmd_stream *s)
+{
+	return (struct tswriter_options){.threads = (int)s->threads, .level = s->stored ? 0 : (int)s->level};
+}
+
+int cmd_add_prov(const struct cmd_stream *s, struct meta *meta, const char *const *inputs, struct err *err)
+{
+	char text[MAX_OPTIONS][200];
+	const char *args[MAX_OPTIONS];
+	int n = 0;
+
+	if (meta_set(meta, "writer", "preftools " PREFTOOLS_VERSION, err))
+		return -1;
+	if (s->no_prov) {
+		meta_remove(meta, "prov");
+		return 0;
+	}
+	for (int i = 0; self->options[i].name; i++) {
+		const struct cmd_option *o = &self->options[i];
+		const char *slash;
+
+		if (!given[i] || o->private)
+			continue;
+		slash = strrchr(given[i], '/');
+		snprintf(text[n], sizeof text[n], "--%s%s%s", o->name, o->arg ? "=" : "",
+			!o->arg ? "" : slash && slash[1] ? slash + 1 : given[i]);
+		args[n] = text[n];
+		n++;
+	}
+	return prov_add(meta, self->name, PREFTOOLS_VERSION, args, n, inputs, err);
+}

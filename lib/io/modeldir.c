@@ -1,0 +1,218 @@
+#include "io/modeldir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/sha256.h"
+
+#define CONFIG_LIMIT ((size_t)16 << 20)
+#define INDEX_LIMIT ((size_t)256 << 20)
+
+static int open_file(struct modeldir *m, const char *name, struct err *err)
+{
+	struct modeldir_file *f = &m->files[m->nfiles];
+	char *path = path_join(m->path, name, err);
+	int rc = path ? 0 : -1;
+
+	*f = (struct modeldir_file){.doc = SAFETENSORS_INIT};
+	m->nfiles++;
+	if (rc == 0)
+		rc = mapping_open(&f->map, path, err);
+	if (rc == 0 && safetensors_parse(&f->doc, f->map.data, f->map.size, SAFETENSORS_LENIENT, err))
+		rc = err_at(err, "%s", path);
+	if (rc == 0 && !(f->name = mem_copy(name, strlen(name), err)))
+		rc = -1;
+	free(path);
+	return rc;
+}
+
+/* Opens each file that the index's weight_map names, once. */
+static int open_shards(struct modeldir *m, const struct json *index, struct err *err)
+{
+	const struct json *map = json_get(index, "weight_map");
+	size_t tensors = json_count(map), f;
+
+	if (json_kind(map) != JSON_OBJECT)
+		return err_set(err, ERR_CORRUPT, "'weight_map' is missing");
+	m->files = mem_new(tensors, sizeof *m->files, err);
+	if (!m->files)
+		return -1;
+	for (map = json_first(map); map; map = json_next(map)) {
+		const char *name = json_text(map);
+
+		if (!name || strchr(name, '/') || !strcmp(name, ".."))
+			return err_set(err, ERR_CORRUPT, "tensor '%s' is in no file of this folder", json_key(map));
+		for (f = 0; f < m->nfiles && strcmp(m->files[f].name, name);)
+			f++;
+		if (f == m->nfiles && open_file(m, name, err))
+			return -1;
+		if (!safetensors_find(&m->files[f].doc, json_key(map)))
+			return err_set(err, ERR_CORRUPT, "tensor '%s' is not in '%s'", json_key(map), name);
+	}
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct modeldir_tensor *x = a, *y = b;
+
+	return strcmp(x->info->name, y->info->name);
+}
+
+static int list_tensors(struct modeldir *m, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t f = 0; f < m->nfiles; f++)
+		n += m->files[f].doc.n;
+	m->tensors = mem_new(n, sizeof *m->tensors, err);
+	if (!m->tensors)
+		return -1;
+	for (size_t f = 0; f < m->nfiles; f++)
+		for (size_t i = 0; i < m->files[f].doc.n; i++) {
+			const struct safetensors *doc = &m->files[f].doc;
+
+			m->tensors[m->ntensors++] = (struct modeldir_tensor){
+				&doc->tensors[i],
+				&m->files[f],
+				m->files[f].map.data + doc->data + doc->tensors[i].begin,
+			};
+		}
+	qsort(m->tensors, n, sizeof *m->tensors, by_name);
+	for (size_t i = 1; i < n; i++)
+		if (!by_name(&m->tensors[i - 1], &m->tensors[i]))
+			return err_set(err, ERR_CORRUPT, "%s: tensor '%s' is in two shards", m->path,
+				m->tensors[i].info->name);
+	return 0;
+}
+
+int modeldir_open(struct modeldir *m, const char *path, struct err *err)
+{
+	char *config = path_join(path, "config.json", err), *index = NULL;
+	struct json *map;
+	int rc = -1;
+
+	*m = (struct modeldir){.path = mem_copy(path, strlen(path), err)};
+	if (config && m->path && (m->config = json_load(config, CONFIG_LIMIT, err)) &&
+		(index = path_join(path, "model.safetensors.index.json", err)))
+		rc = json_kind(m->config) == JSON_OBJECT
+			? 0
+			: err_set(err, ERR_CORRUPT, "%s: not an object", config);
+	if (rc == 0 && access(index, F_OK) == 0) {
+		m->sharded = true;
+		map = json_load(index, INDEX_LIMIT, err);
+		rc = !map ? -1 : open_shards(m, map, err) ? err_at(err, "%s", index) : 0;
+		json_free(map);
+	} else if (rc == 0) {
+		m->files = mem_new(1, sizeof *m->files, err);
+		rc = m->files ? open_file(m, "model.safetensors", err) : -1;
+	}
+	if (rc == 0)
+		rc = list_tensors(m, err);
+	free(config);
+	free(index);
+	return rc;
+}
+
+void modeldir_release(struct modeldir *m)
+{
+	for (size_t f = 0; f < m->nfiles; f++) {
+		free(m->files[f].name);
+		safetensors_release(&m->files[f].doc);
+		mapping_close(&m->files[f].map);
+	}
+	free(m->files);
+	free(m->tensors);
+	json_free(m->config);
+	free(m->path);
+	*m = (struct modeldir){.path = NULL};
+}
+
+const struct modeldir_tensor *modeldir_find(const struct modeldir *m, const char *name)
+{
+	size_t from = 0, to = m->ntensors, mid;
+	int order;
+
+	while (from < to) {
+		mid = from + (to - from) / 2;
+		order = strcmp(name, m->tensors[mid].info->name);
+		if (order == 0)
+			return &m->tensors[mid];
+		if (order < 0)
+			to = mid;
+		else
+			from = mid + 1;
+	}
+	return NULL;
+}
+
+int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
+{
+	char(*each)[65] = mem_new(m->ntensors, sizeof *each, err);
+	struct buf text = BUF_INIT;
+	struct sha256 all;
+	uint8_t digest[32];
+	int rc;
+
+	if (!each)
+		return -1;
+#pragma omp parallel for schedule(dynamic)
+	for (size_t i = 0; i < m->ntensors; i++) {
+		const struct safetensor *t = m->tensors[i].info;
+		struct sha256 h;
+		uint8_t d[32];
+
+		sha256_init(&h);
+		sha256_add(&h, m->tensors[i].data, t->end - t->begin);
+		sha256_finish(&h, d);
+		sha256_hex(d, each[i]);
+	}
+	for (size_t i = 0; i < m->ntensors; i++) {
+		const struct safetensor *t = m->tensors[i].info;
+
+		buf_add_fmt(&text, "%s\t%s\t", t->name, dtype_name(t->dtype));
+		for (int r = 0; r < t->rank; r++)
+			buf_add_fmt(&text, "%s%lld", r ? "," : "", (long long)t->shape[r]);
+		buf_add_fmt(&text, "\t%s\n", each[i]);
+	}
+	rc = buf_check(&text, err);
+	if (rc == 0) {
+		sha256_init(&all);
+		sha256_add(&all, text.data, text.len);
+		sha256_finish(&all, digest);
+		sha256_hex(digest, hex);
+	}
+	buf_release(&text);
+	free(each);
+	return rc;
+}
+
+void modeldir_forget(const struct modeldir *m)
+{
+	for (size_t f = 0; f < m->nfiles; f++)
+		if (m->files[f].map.data)
+			madvise((void *)(uintptr_t)m->files[f].map.data, m->files[f].map.size, MADV_DONTNEED);
+}
+
+int modeldir_tokenizer_sha256(const char *path, char hex[65], struct err *err)
+{
+	char *file = path_join(path, "tokenizer.json", err);
+	struct mapping map;
+	struct sha256 h;
+	uint8_t digest[32];
+	int rc = file ? 0 : -1;
+
+	hex[0] = '\0';
+	if (file && access(file, F_OK) == 0 && (rc = mapping_open(&map, file, err)) == 0) {
+		sha256_init(&h);
+		sha256_add(&h, map.data, map.size);
+		sha256_finish(&h, digest);
+		sha256_hex(digest, hex);
+		mapping_close(&map);
+	}
+	free(file);
+	return rc;
+}

@@ -1,0 +1,150 @@
+#include "io/modelout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/file.h"
+
+#define SETTINGS_LIMIT ((size_t)1 << 30)
+
+static const char *const settings[] = {"config.json", "generation_config.json", "tokenizer.json",
+	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+	"tokenizer.model", "chat_template.jinja", "chat_template.json"};
+
+int modelout_check(const char *path, struct err *err)
+{
+	char *config = path_join(path, "config.json", err), *parent = path_parent(path, err);
+	struct stat st;
+	int rc = config && parent ? 0 : -1;
+
+	if (rc == 0 && stat(path, &st) == 0 && (!S_ISDIR(st.st_mode) || access(config, F_OK) != 0))
+		rc = err_set(err, ERR_FAILED, "%s: exists and is not a model folder; it is left alone", path);
+	else if (rc == 0 && access(parent, W_OK) != 0)
+		rc = err_sys(err, "%s: nothing can be made in '%s'", path, parent);
+	free(config);
+	free(parent);
+	return rc;
+}
+
+int modelout_open(struct modelout *m, const char *path, struct err *err)
+{
+	static const char suffix[] = ".tmp.XXXXXX";
+	size_t n = strlen(path);
+
+	*m = (struct modelout){NULL, NULL};
+	if (modelout_check(path, err))
+		return -1;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	m->path = mem_copy(path, n, err);
+	m->temporary = m->path ? mem_new(n + sizeof suffix, 1, err) : NULL;
+	if (!m->temporary)
+		return -1;
+	memcpy(m->temporary, m->path, n);
+	strcpy(m->temporary + n, suffix);
+	if (!mkdtemp(m->temporary)) {
+		err_sys(err, "%s: cannot make a folder beside it", path);
+		free(m->temporary);
+		m->temporary = NULL;
+		return -1;
+	}
+	chmod(m->temporary, 0755);
+	return 0;
+}
+
+int modelout_copy(struct modelout *m, const char *folder, const char *name, struct err *err)
+{
+	char *from = path_join(folder, name, err), *to = path_join(m->temporary, name, err);
+	struct buf text = BUF_INIT;
+	struct outfile f;
+	int rc = from && to ? 0 : -1;
+
+	if (rc == 0 && access(from, F_OK) == 0) {
+		rc = file_read(from, SETTINGS_LIMIT, &text, err) || outfile_open(&f, to, err) ? -1 : 0;
+		if (rc == 0) {
+			rc = fd_write(f.fd, text.data, text.len, err) ? err_at(err, "%s", to)
+								     : outfile_commit(&f, err);
+			outfile_close(&f);
+		}
+	}
+	buf_release(&text);
+	free(from);
+	free(to);
+	return rc;
+}
+
+int modelout_copy_settings(struct modelout *m, const char *folder, struct err *err)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (modelout_copy(m, folder, settings[i], err))
+			return -1;
+	return 0;
+}
+
+int modelout_tensors(struct modelout *m, const char *name, struct safetensors *doc,
+	const void *(*get)(void *arg, const struct safetensor *t, struct err *err), void *arg, struct err *err)
+{
+	char *to = path_join(m->temporary, name, err);
+	struct buf head = BUF_INIT;
+	struct outfile f;
+	const void *data;
+	int rc = to ? 0 : -1;
+
+	if (rc == 0)
+		rc = safetensors_encode(doc, &head, err) || outfile_open(&f, to, err) ? -1 : 0;
+	if (rc == 0) {
+		rc = fd_write(f.fd, head.data, head.len, err);
+		for (size_t i = 0; rc == 0 && i < doc->n; i++) {
+			data = get(arg, &doc->tensors[i], err);
+			rc = data ? fd_write(f.fd, data, doc->tensors[i].end - doc->tensors[i].begin, err) : -1;
+		}
+		rc = rc ? err_at(err, "%s", to) : outfile_commit(&f, err);
+		outfile_close(&f);
+	}
+	buf_release(&head);
+	free(to);
+	return rc;
+}
+
+/* Removes a folder of files; folders in it stay, and then so does it. */
+static void remove_folder(const char *path)
+{
+	struct dirent *e;
+	DIR *d = opendir(path);
+
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(path);
+}
+
+int modelout_commit(struct modelout *m, struct err *err)
+{
+	bool old = access(m->path, F_OK) == 0;
+
+	if (renameat2(AT_FDCWD, m->temporary, AT_FDCWD, m->path, old ? RENAME_EXCHANGE : 0))
+		return err_sys(err, "%s", m->path);
+	if (old)
+		remove_folder(m->temporary);
+	free(m->temporary);
+	m->temporary = NULL;
+	return file_sync_folder(m->path, err);
+}
+
+void modelout_close(struct modelout *m)
+{
+	if (m->temporary)
+		remove_folder(m->temporary);
+	free(m->temporary);
+	free(m->path);
+	*m = (struct modelout){NULL, NULL};
+}
