@@ -1,0 +1,187 @@
+#include "eval/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+static const struct stats_interval nowhere = {NAN, NAN};
+
+double stats_normal_z(double level)
+{
+	double tail = (1 - level) / 2, low = 0, high = 40, z = 20;
+
+	while (z > low && z < high) {
+		if (erfc(z / M_SQRT2) / 2 > tail)
+			low = z;
+		else
+			high = z;
+		z = (low + high) / 2;
+	}
+	return z;
+}
+
+static struct stats_interval wilson(double p, double n, double level)
+{
+	double z = stats_normal_z(level), z2 = z * z;
+	double middle = p + z2 / (2 * n), reach = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+	struct stats_interval i = {
+		(middle - reach) / (1 + z2 / n), (middle + reach) / (1 + z2 / n)};
+
+	/* At the ends the two terms cancel exactly but for rounding. */
+	if (p <= 0)
+		i.low = 0;
+	if (p >= 1)
+		i.high = 1;
+	return i;
+}
+
+struct stats_interval stats_wilson(double hits, double trials, double level)
+{
+	return trials > 0 ? wilson(hits / trials, trials, level) : nowhere;
+}
+
+double stats_quantile(const double *sorted, size_t n, double q)
+{
+	double at = q * (double)(n - 1);
+	size_t below = (size_t)at;
+
+	if (n == 0)
+		return NAN;
+	if (below >= n - 1)
+		return sorted[n - 1];
+	return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
+void stats_sample_add(struct stats_sample *s, double x)
+{
+	double before = x - s->mean;
+
+	s->n++;
+	s->mean += before / (double)s->n;
+	s->m2 += before * (x - s->mean);
+}
+
+double stats_sample_mean(const struct stats_sample *s)
+{
+	return s->n ? s->mean : NAN;
+}
+
+double stats_sample_sum(const struct stats_sample *s)
+{
+	return s->mean * (double)s->n;
+}
+
+double stats_sample_sd(const struct stats_sample *s)
+{
+	return s->n > 1 ? sqrt(s->m2 / (double)(s->n - 1)) : NAN;
+}
+
+void stats_rate_add(struct stats_rate *r, double hits, double trials)
+{
+	r->clusters += trials > 0;
+	r->hits += hits;
+	r->trials += trials;
+	r->hits2 += hits * hits;
+	r->both += hits * trials;
+	r->trials2 += trials * trials;
+}
+
+double stats_rate_value(const struct stats_rate *r)
+{
+	return r->trials > 0 ? r->hits / r->trials : NAN;
+}
+
+struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level)
+{
+	double p = stats_rate_value(r), effect;
+
+	if (!(r->trials > 0))
+		return nowhere;
+	if (p <= 0 || p >= 1)
+		return wilson(p, (double)r->clusters, level);
+	effect = (r->hits2 - 2 * p * r->both + p * p * r->trials2) / (r->trials * p * (1 - p));
+	return wilson(p, r->trials / fmax(effect, 1), level);
+}
+
+int stats_bootstrap_init(
+	struct stats_bootstrap *b, size_t resamples, uint64_t seed, struct err *err)
+{
+	*b = (struct stats_bootstrap){.seed = seed, .resamples = resamples};
+	b->sums = mem_new(resamples, 3 * sizeof *b->sums, err);
+	if (!b->sums)
+		return -1;
+	b->weights = b->sums + resamples;
+	b->means = b->weights + resamples;
+	return 0;
+}
+
+void stats_bootstrap_release(struct stats_bootstrap *b)
+{
+	free(b->sums);
+	*b = (struct stats_bootstrap){.resamples = 0};
+}
+
+/* A uniform word to a number from Poisson(1): how many of P(X <= 0), P(X <= 1), ... in 2^-32 are
+ * not above it. */
+static unsigned poisson(uint32_t word)
+{
+	static const uint32_t cumulative[12] = {
+		0x5e2d58d8,
+		0xbc5ab1b1,
+		0xeb715e1d,
+		0xfb239797,
+		0xff1025f5,
+		0xffd90f3b,
+		0xfffa8b71,
+		0xffff540c,
+		0xffffed1f,
+		0xfffffe21,
+		0xffffffd4,
+		0xfffffffc,
+	};
+	unsigned n = 0;
+
+	for (int i = 0; i < 12; i++)
+		n += word >= cumulative[i];
+	return n;
+}
+
+void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight)
+{
+	uint32_t words[4];
+	double times;
+
+	for (size_t i = 0; i < b->resamples; i++) {
+		if (i % 4 == 0)
+			rng_bits(b->seed, i / 4, b->rows, words);
+		times = poisson(words[i % 4]);
+		b->sums[i] += times * sum;
+		b->weights[i] += times * weight;
+	}
+	b->rows++;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct stats_interval stats_bootstrap_interval(struct stats_bootstrap *b, double level)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->resamples; i++)
+		if (b->weights[i] > 0)
+			b->means[n++] = b->sums[i] / b->weights[i];
+	if (n == 0)
+		return nowhere;
+	qsort(b->means, n, sizeof *b->means, ascending);
+	return (struct stats_interval){
+		stats_quantile(b->means, n, (1 - level) / 2),
+		stats_quantile(b->means, n, (1 + level) / 2),
+	};
+}

@@ -1,0 +1,118 @@
+/*
+ * Statistics of samples that arrive one by one, in constant memory: means, rates and their
+ * confidence intervals. All numbers in must be finite. What is not defined (the mean of nothing,
+ * the deviation of one number) comes out as NaN; nothing here fails but for memory.
+ */
+#ifndef EVAL_STATS_H
+#define EVAL_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct stats_interval {
+	double low, high; /* both NaN where there is none */
+};
+
+/* z with P(-z <= Z <= z) = level for a standard normal Z: 1.959964 for 0.95. 0 < level < 1. */
+double stats_normal_z(double level);
+
+/*
+ * Wilson's score interval for a binomial proportion (E. B. Wilson, "Probable inference, the law of
+ * succession, and statistical inference", JASA 22, 1927, 209-212), without continuity correction:
+ *
+ *	(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n),  p = hits/trials, n = trials
+ *
+ * 0 <= hits <= trials; neither need be whole. Fractional hits (a tie as half a win) give an
+ *interval that is too wide rather than too narrow, since outcomes between 0 and 1 vary less than a
+ *coin with the same mean. NaN for trials = 0.
+ */
+struct stats_interval stats_wilson(double hits, double trials, double level);
+
+/* The q-quantile (0 <= q <= 1) of n ascending numbers, linear between neighbours: type 7 of Hyndman
+ * and Fan (1996), the default of R and numpy. NaN for n = 0. */
+double stats_quantile(const double *sorted, size_t n, double q);
+
+/* ---- mean and standard deviation, by Welford's recurrence. Zeroed: empty. */
+
+struct stats_sample {
+	uint64_t n;
+	double mean,
+		m2; /* m2: sum of squared distances from the mean; read by the functions below */
+};
+
+void stats_sample_add(struct stats_sample *s, double x);
+double stats_sample_mean(const struct stats_sample *s); /* NaN for n = 0 */
+double stats_sample_sum(const struct stats_sample *s);
+double stats_sample_sd(const struct stats_sample *s); /* over n - 1; NaN for n < 2 */
+
+/*
+ * ---- a rate of trials that come in clusters. Zeroed: empty.
+ *
+ * The pairs of one ranking share their completions, so that n of them tell less than n independent
+ * ones. A rate is added cluster by cluster, and its Wilson interval is taken at the effective
+ *number of trials, n divided by the design effect
+ *
+ *	sum over clusters of (hits - p trials)^2  /  (n p (1 - p))
+ *
+ * which is exactly 1, and the interval plainly Wilson's, when every cluster is one trial (L. Kish,
+ * "Survey Sampling", 1965; N. Dean and M. Pagano, "Evaluating confidence interval methods for
+ *binomial proportions in clustered surveys", JSSAM 3, 2015). It is never taken as less than 1.
+ *Where all trials came out the same it cannot be estimated; the number of clusters then stands for
+ *n.
+ */
+struct stats_rate {
+	uint64_t clusters; /* with at least one trial */
+	double hits, trials;
+	double hits2, both, trials2; /* sums over clusters of hits^2, hits*trials, trials^2 */
+};
+
+void stats_rate_add(struct stats_rate *r, double hits, double trials);
+double stats_rate_value(const struct stats_rate *r); /* NaN without trials */
+struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level);
+
+/*
+ * ---- bootstrap of a mean, without keeping the data.
+ *
+ * Each of the resamples counts each row a number of times drawn from Poisson(1), instead of drawing
+ *n rows with replacement: the same distribution but that a resample's size varies, which for a mean
+ * vanishes as 1/n (J. Hanley and B. MacGibbon, "Creating non-parametric bootstrap samples using
+ *Poisson frequencies", 2006; N. Chamandy et al., "Estimating uncertainty for massive data streams",
+ *Google, 2012). Memory: 24 bytes a resample, at any number of rows. Time: some 8 ns a row and
+ *resample.
+ *
+ * A draw depends on (seed, row, resample) only: the same rows in the same order give the same bits,
+ *and two statistics bootstrapped over the same rows with one seed are paired. Resample b of row i
+ *takes word b % 4 of rng_bits(seed, b / 4, i).
+ *
+ *	struct stats_bootstrap b;
+ *
+ *	if (stats_bootstrap_init(&b, 1000, seed, err))
+ *		return -1;
+ *	stats_bootstrap_add(&b, x, 1);                  for each x
+ *	interval = stats_bootstrap_interval(&b, 0.95);
+ *	stats_bootstrap_release(&b);
+ */
+struct stats_bootstrap {
+	uint64_t seed, rows;
+	size_t resamples;
+	double *sums, *weights, *means; /* [resamples] each */
+};
+
+/* resamples = 0 is fine: no interval. */
+int stats_bootstrap_init(
+	struct stats_bootstrap *b, size_t resamples, uint64_t seed, struct err *err);
+void stats_bootstrap_release(struct stats_bootstrap *b);
+
+/* One row: a cluster of weight numbers that add up to sum. The statistic is sum of sums / sum of
+ * weights. */
+void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight);
+
+/*
+ * The percentile interval: quantiles (1 -+ level)/2 of the resamples' means, those that drew no row
+ * left out. Too narrow below some 30 rows, as every bootstrap of a mean is.
+ */
+struct stats_interval stats_bootstrap_interval(struct stats_bootstrap *b, double level);
+
+#endif

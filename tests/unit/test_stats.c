@@ -1,0 +1,458 @@
+/* lib/eval: statistics against published and independently computed values, and by simulation;
+ * rewards. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "eval/reward.h"
+#include "eval/stats.h"
+
+#define NEAR(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static void normal_quantiles(void **state)
+{
+	/* Python's statistics.NormalDist().inv_cdf((1 + level) / 2) */
+	const double known[][2] = {{0.5, 0.6744897501960817}, {0.9, 1.6448536269514715},
+		{0.95, 1.9599639845400536}, {0.99, 2.5758293035489}, {0.9999, 3.89059188641312}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(known); i++)
+		NEAR(stats_normal_z(known[i][0]), known[i][1], 1e-11);
+}
+
+static void wilson_published(void **state)
+{
+	/*
+	 * R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in
+	 * Medicine 17, 1998, table I, method 3.
+	 */
+	const double newcombe[][4] = {{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605},
+		{0, 20, 0.0000, 0.1611}, {1, 29, 0.0061, 0.1718}};
+	/* The roots of (p - x)^2 = z^2 x (1 - x) / n, solved for x in Python. */
+	const double solved[][5] = {{612, 992, 0.95, 0.5862878579170482, 0.6466809524744588},
+		{7, 10, 0.9, 0.44169979586983515, 0.8731234160968019},
+		{2.5, 4, 0.95, 0.21942652006536287, 0.9081007708209878},
+		{10, 10, 0.95, 0.7224672001371111, 1}, {0, 10, 0.99, 0, 0.39885409330490795}};
+	struct stats_interval x;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(newcombe); i++) {
+		x = stats_wilson(newcombe[i][0], newcombe[i][1], 0.95);
+		NEAR(x.low, newcombe[i][2], 0.00005);
+		NEAR(x.high, newcombe[i][3], 0.00005);
+	}
+	for (size_t i = 0; i < COUNT(solved); i++) {
+		x = stats_wilson(solved[i][0], solved[i][1], solved[i][2]);
+		NEAR(x.low, solved[i][3], 1e-11);
+		NEAR(x.high, solved[i][4], 1e-11);
+	}
+	x = stats_wilson(0, 0, 0.95);
+	assert_true(isnan(x.low) && isnan(x.high));
+	x = stats_wilson(0, 1, 0.95);
+	assert_true(x.low == 0 && x.high < 1);
+	x = stats_wilson(1, 1, 0.95);
+	assert_true(x.low > 0 && x.high == 1);
+}
+
+/* P(the interval covers p), over all outcomes of n trials. */
+static double coverage(int n, double p)
+{
+	double covered = 0;
+
+	for (int k = 0; k <= n; k++) {
+		struct stats_interval x = stats_wilson(k, n, 0.95);
+
+		if (x.low <= p && p <= x.high)
+			covered += exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) +
+				       k * log(p) + (n - k) * log1p(-p));
+	}
+	return covered;
+}
+
+static void wilson_covers(void **state)
+{
+	const int sizes[] = {10, 30, 50, 100};
+
+	(void)state;
+	for (size_t s = 0; s < COUNT(sizes); s++) {
+		double sum = 0, c;
+
+		for (int i = 5; i <= 95; i++) {
+			c = coverage(sizes[s], i / 100.0);
+			assert_true(c > 0.91 && c < 0.99);
+			sum += c / 91;
+		}
+		NEAR(sum, 0.95, 0.01);
+	}
+}
+
+static void quantiles(void **state)
+{
+	const double x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+
+	(void)state;
+	NEAR(stats_quantile(x, 10, 0.1), 1.9, 1e-12); /* R: quantile(1:10, 0.1) */
+	NEAR(stats_quantile(x, 10, 0.5), 5.5, 1e-12);
+	assert_true(stats_quantile(x, 10, 0) == 1 && stats_quantile(x, 10, 1) == 10);
+	assert_true(stats_quantile(x, 1, 0.7) == 1);
+	assert_true(isnan(stats_quantile(x, 0, 0.5)));
+}
+
+static void samples(void **state)
+{
+	const double far[] = {1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16};
+	struct stats_sample s = {0};
+
+	(void)state;
+	assert_true(isnan(stats_sample_mean(&s)) && stats_sample_sum(&s) == 0);
+	for (size_t i = 0; i < COUNT(far); i++) {
+		assert_true(isnan(stats_sample_sd(&s)) == (i < 2));
+		stats_sample_add(&s, far[i]);
+	}
+	NEAR(stats_sample_mean(&s), 1e9 + 10, 1e-6);
+	NEAR(stats_sample_sum(&s), 4e9 + 40, 1e-5);
+	NEAR(stats_sample_sd(&s), 5.477225575051661, 1e-9);
+}
+
+static void rates(void **state)
+{
+	/* wins and trials of rankings; the interval computed in Python */
+	const double clusters[][2] = {{3, 3}, {1, 3}, {0, 1}, {2, 3}, {1, 1}, {5, 6}, {2, 6}};
+	struct stats_rate single = {0}, doubled = {0}, mixed = {0}, sure = {0};
+	struct stats_interval x, y;
+
+	(void)state;
+	assert_true(isnan(stats_rate_value(&single)));
+	assert_true(isnan(stats_rate_wilson(&single, 0.95).low));
+	stats_rate_add(&single, 0, 0); /* a record of ties only */
+	for (int i = 0; i < 30; i++) {
+		stats_rate_add(&single, i % 3 == 0, 1);
+		stats_rate_add(&doubled, 2 * (i % 3 == 0), 2);
+		stats_rate_add(&sure, 5, 5);
+	}
+	assert_int_equal(single.clusters, 30);
+	y = stats_wilson(10, 30, 0.95);
+	x = stats_rate_wilson(&single, 0.95);
+	NEAR(x.low, y.low, 1e-12);
+	NEAR(x.high, y.high, 1e-12);
+	x = stats_rate_wilson(&doubled, 0.95); /* two of each tell no more than one */
+	NEAR(x.low, y.low, 1e-12);
+	NEAR(x.high, y.high, 1e-12);
+	x = stats_rate_wilson(&sure, 0.95);
+	NEAR(x.low, stats_wilson(30, 30, 0.95).low, 1e-12);
+	for (size_t i = 0; i < COUNT(clusters); i++)
+		stats_rate_add(&mixed, clusters[i][0], clusters[i][1]);
+	NEAR(stats_rate_value(&mixed), 14.0 / 23, 1e-15);
+	x = stats_rate_wilson(&mixed, 0.95);
+	NEAR(x.low, 0.3817079157520164, 1e-12);
+	NEAR(x.high, 0.7967283925433397, 1e-12);
+}
+
+static struct stats_interval bootstrap(
+	const double *x, size_t n, int weights, size_t resamples, uint64_t seed, double level)
+{
+	struct stats_bootstrap b;
+	struct stats_interval i;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(stats_bootstrap_init(&b, resamples, seed, &err), 0);
+	for (size_t k = 0; k < n; k++)
+		stats_bootstrap_add(&b, x[k], 1 + (double)k * (weights > 1));
+	i = stats_bootstrap_interval(&b, level);
+	stats_bootstrap_release(&b);
+	return i;
+}
+
+static void bootstrap_known(void **state)
+{
+	struct stats_bootstrap b;
+	struct err err = ERR_INIT;
+	struct stats_interval x;
+
+	(void)state;
+	/* From a Python program that has Philox and Poisson(1) by inversion of its own. */
+	assert_int_equal(stats_bootstrap_init(&b, 101, 42, &err), 0);
+	for (int i = 0; i < 20; i++)
+		stats_bootstrap_add(&b, i * i % 17 - 8, 1);
+	x = stats_bootstrap_interval(&b, 0.95);
+	NEAR(x.low, -3.576839826839826, 1e-12);
+	NEAR(x.high, 2.0540935672514617, 1e-12);
+	stats_bootstrap_release(&b);
+	assert_int_equal(stats_bootstrap_init(&b, 101, ((uint64_t)1 << 40) + 7, &err), 0);
+	for (int i = 0; i < 20; i++)
+		stats_bootstrap_add(&b, i * i % 17 - 8, 1 + i % 3);
+	x = stats_bootstrap_interval(&b, 0.9);
+	NEAR(x.low, -1.761904761904762, 1e-12);
+	NEAR(x.high, 0.5102040816326531, 1e-12);
+	stats_bootstrap_release(&b);
+}
+
+static void bootstrap_edges(void **state)
+{
+	const double x[] = {3, 3, 3, 3, 3}, y[] = {1, 2, 4, 8, 16};
+	struct stats_interval p, q;
+
+	(void)state;
+	p = bootstrap(x, 0, 1, 100, 0, 0.95);
+	assert_true(isnan(p.low) && isnan(p.high));
+	p = bootstrap(x, 5, 1, 0, 0, 0.95);
+	assert_true(isnan(p.low) && isnan(p.high));
+	p = bootstrap(x, 1, 1, 100, 0, 0.95);
+	assert_true(p.low == 3 && p.high == 3);
+	p = bootstrap(x, 5, 1, 100, 0, 0.95);
+	assert_true(p.low == 3 && p.high == 3);
+	p = bootstrap(y, 5, 2, 99, 5, 0.95);
+	q = bootstrap(y, 5, 2, 99, 5, 0.95);
+	assert_memory_equal(&p, &q, sizeof p);
+	q = bootstrap(y, 5, 2, 99, 6, 0.95);
+	assert_true(p.low != q.low || p.high != q.high);
+}
+
+/* One row of weight 1: the weights are the draws themselves. */
+static void bootstrap_draws(void **state)
+{
+	enum { N = 200000 };
+	struct stats_bootstrap b;
+	struct stats_sample s = {0};
+	struct err err = ERR_INIT;
+	double zeros = 0;
+
+	(void)state;
+	assert_int_equal(stats_bootstrap_init(&b, N, 1, &err), 0);
+	stats_bootstrap_add(&b, 1, 1);
+	for (int i = 0; i < N; i++) {
+		stats_sample_add(&s, b.weights[i]);
+		zeros += b.weights[i] == 0;
+	}
+	stats_bootstrap_release(&b);
+	/* within four standard errors */
+	NEAR(stats_sample_mean(&s), 1, 4 / sqrt(N));
+	NEAR(stats_sample_sd(&s) * stats_sample_sd(&s), 1, 4 * sqrt(3.0 / N));
+	NEAR(zeros / N, exp(-1), 4 * sqrt(exp(-1) * (1 - exp(-1)) / N));
+}
+
+static void draw_normals(double *x, size_t n, uint64_t seed)
+{
+	double pair[2];
+
+	for (size_t i = 0; i < n; i++) {
+		rng_normal(seed, 1, i, pair);
+		x[i] = 10 + 3 * pair[0];
+	}
+}
+
+static void bootstrap_agrees_with_normal(void **state)
+{
+	static double x[5000];
+	struct stats_sample s = {0};
+	struct stats_interval b;
+	double half;
+
+	(void)state;
+	draw_normals(x, COUNT(x), 7);
+	for (size_t i = 0; i < COUNT(x); i++)
+		stats_sample_add(&s, x[i]);
+	half = stats_normal_z(0.95) * stats_sample_sd(&s) / sqrt(COUNT(x));
+	b = bootstrap(x, COUNT(x), 1, 4000, 3, 0.95);
+	NEAR(b.low, s.mean - half, 0.1 * half);
+	NEAR(b.high, s.mean + half, 0.1 * half);
+}
+
+static void bootstrap_covers(void **state)
+{
+	enum { TRIALS = 1000 };
+	double x[60];
+	int covered = 0;
+
+	(void)state;
+	for (int t = 0; t < TRIALS; t++) {
+		struct stats_interval b;
+
+		draw_normals(x, COUNT(x), 1000 + (uint64_t)t);
+		b = bootstrap(x, COUNT(x), 1, 400, (uint64_t)t, 0.95);
+		covered += b.low <= 10 && 10 <= b.high;
+	}
+	/* z for t's quantile and n for n - 1 cost about a point at 60 rows, chance two more */
+	NEAR(covered / (double)TRIALS, 0.94, 0.02);
+}
+
+/* ---- rewards */
+
+#define PAIR(pw, qw, nw, pl, ql, nl)                                                               \
+	{                                                                                          \
+		{pw, qw, nw},                                                                      \
+		{                                                                                  \
+			pl, ql, nl                                                                 \
+		}                                                                                  \
+	}
+
+static void start(struct reward *r, bool reference)
+{
+	struct reward_options o = {.reference = reference, .beta = 0.1, .resamples = 200};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(reward_init(r, &o, &err), 0);
+}
+
+static void reward_of_pairs(void **state)
+{
+	/* three pairs whose mean loss, 0.681833486, an independent implementation gave */
+	const struct reward_completion c[][2] = {PAIR(-10.5, -11, 12, -14.25, -12.5, 9),
+		PAIR(-20, -19, 5, -18, -19.5, 10), PAIR(-7.25, -8, 3, -9, -8.5, 1)};
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	reward_add_ranking(&r, c[0], 2);
+	NEAR(stats_sample_mean(&r.loss), 0.586962002, 1e-9);
+	NEAR(stats_sample_mean(&r.margin), 0.225, 1e-12);
+	reward_add_ranking(&r, c[1], 2);
+	reward_add_ranking(&r, c[2], 2);
+	NEAR(stats_sample_mean(&r.loss), 0.681833486, 1e-9);
+	assert_int_equal(r.records, 3);
+	assert_int_equal(r.pairs, 3);
+	assert_int_equal(r.sequence.wins, 2);
+	assert_int_equal(r.sequence.losses, 1);
+	NEAR(stats_rate_value(&r.sequence.decided), 2 / 3.0, 1e-15);
+	/* log-ratios: chosen .5 -1 .75, rejected -1.75 1.5 -.5 */
+	NEAR(stats_sample_mean(&r.chosen.ratio), 0.25 / 3, 1e-12);
+	NEAR(stats_sample_mean(&r.rejected.ratio), -0.75 / 3, 1e-12);
+	NEAR(stats_sample_mean(&r.chosen.score), 0.025 / 3, 1e-12);
+	NEAR(reward_per_token(&r.chosen, &r.chosen.ratio), 0.25 / 20, 1e-12);
+	NEAR(reward_per_token(&r.rejected, &r.rejected.policy), -41.25 / 20, 1e-12);
+	assert_int_equal(r.chosen.fell, 1);
+	assert_int_equal(r.rejected.fell, 2);
+	assert_int_equal(reward_doubts(&r, 0.95), REWARD_FEW_PAIRS | REWARD_UNDECIDED);
+	reward_release(&r);
+}
+
+static void reward_ties_apart(void **state)
+{
+	const struct reward_completion tie[2] = PAIR(-3, -2, 2, -5, -4, 5);
+	const struct reward_completion win[2] = PAIR(-1, -2, 2, -5, -4, 5);
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	reward_add_ranking(&r, tie, 2);
+	assert_true(isnan(stats_rate_value(&r.sequence.decided)));
+	assert_true(reward_doubts(&r, 0.95) & REWARD_ALL_TIES);
+	for (int i = 0; i < 9; i++)
+		reward_add_ranking(&r, win, 2);
+	assert_int_equal(r.sequence.ties, 1);
+	assert_true(stats_rate_value(&r.sequence.decided) == 1);
+	NEAR(stats_rate_value(&r.sequence.half), 0.95, 1e-15);
+	assert_int_equal(r.token.losses, 1); /* -1/2 against -1/5 */
+	assert_int_equal(reward_doubts(&r, 0.95), REWARD_FEW_PAIRS);
+	reward_release(&r);
+}
+
+static void reward_without_reference(void **state)
+{
+	const struct reward_completion c[2] = PAIR(-10, 0, 10, -8, 0, 4);
+	struct reward r;
+
+	(void)state;
+	start(&r, false);
+	for (int i = 0; i < 30; i++)
+		reward_add_ranking(&r, c, 2);
+	assert_int_equal(r.sequence.losses, 30); /* -10 against -8 */
+	assert_int_equal(r.token.wins, 30);	 /* -1 against -2 */
+	NEAR(stats_sample_mean(&r.margin), -2, 1e-12);
+	NEAR(reward_per_token(&r.rejected, &r.rejected.score), -2, 1e-12);
+	assert_true(isnan(stats_sample_mean(&r.loss)));
+	assert_int_equal(reward_doubts(&r, 0.95), 0);
+	reward_release(&r);
+}
+
+static void reward_of_rankings(void **state)
+{
+	/* log-ratios 3, 1, 2: two pairs in order, one not */
+	const struct reward_completion c[3] = {{-1, -4, 1}, {-2, -3, 2}, {-3, -5, 4}};
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	for (int i = 0; i < 40; i++)
+		reward_add_ranking(&r, c, 3);
+	assert_int_equal(r.records, 40);
+	assert_int_equal(r.pairs, 120);
+	assert_int_equal(r.sequence.wins, 80);
+	assert_int_equal(r.sequence.losses, 40);
+	NEAR(stats_sample_mean(&r.margin), 0.1 * (2 + 1 - 1) / 3, 1e-12);
+	NEAR(stats_sample_mean(&r.chosen.ratio), (3 + 3 + 1) / 3.0, 1e-12);
+	NEAR(stats_sample_mean(&r.rejected.ratio), (1 + 2 + 2) / 3.0, 1e-12);
+	assert_int_equal(r.chosen.tokens, 40 * (1 + 1 + 2));
+	assert_int_equal(r.rejected.tokens, 40 * (2 + 4 + 4));
+	assert_int_equal(r.bootstrap.rows, 40);
+	assert_int_equal(r.sequence.decided.clusters, 40);
+	reward_release(&r);
+}
+
+static void reward_of_labels(void **state)
+{
+	const struct reward_completion good = {-1, -2, 2}, bad = {-5, -4, 0};
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	reward_add_labelled(&r, &good, true);
+	reward_add_labelled(&r, &bad, false);
+	assert_int_equal(r.labelled, 2);
+	assert_int_equal(r.pairs, 0);
+	assert_int_equal(r.empty, 1);
+	NEAR(stats_sample_mean(&r.chosen.score), 0.1, 1e-12);
+	NEAR(stats_sample_mean(&r.rejected.score), -0.1, 1e-12);
+	assert_true(isnan(reward_per_token(&r.rejected, &r.rejected.score)));
+	assert_true(isnan(stats_bootstrap_interval(&r.bootstrap, 0.95).low));
+	assert_int_equal(reward_doubts(&r, 0.95), REWARD_NO_PAIRS | REWARD_EMPTY);
+	reward_release(&r);
+}
+
+static void reward_same_columns(void **state)
+{
+	const struct reward_completion same[2] = PAIR(-300.001, -300, 9, -200, -200.001, 9);
+	const struct reward_completion other[2] = PAIR(-300.01, -300, 9, -200, -200.001, 9);
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	assert_int_equal(reward_doubts(&r, 0.95), REWARD_NO_PAIRS);
+	for (int i = 0; i < 30; i++)
+		reward_add_ranking(&r, same, 2);
+	assert_int_equal(reward_doubts(&r, 0.95), REWARD_SAME_COLUMNS);
+	reward_add_ranking(&r, other, 2);
+	assert_int_equal(reward_doubts(&r, 0.95), 0);
+	reward_release(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(normal_quantiles),
+		cmocka_unit_test(wilson_published),
+		cmocka_unit_test(wilson_covers),
+		cmocka_unit_test(quantiles),
+		cmocka_unit_test(samples),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(bootstrap_known),
+		cmocka_unit_test(bootstrap_edges),
+		cmocka_unit_test(bootstrap_draws),
+		cmocka_unit_test(bootstrap_agrees_with_normal),
+		cmocka_unit_test(bootstrap_covers),
+		cmocka_unit_test(reward_of_pairs),
+		cmocka_unit_test(reward_ties_apart),
+		cmocka_unit_test(reward_without_reference),
+		cmocka_unit_test(reward_of_rankings),
+		cmocka_unit_test(reward_of_labels),
+		cmocka_unit_test(reward_same_columns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
