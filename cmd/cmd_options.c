@@ -193,7 +193,7 @@ void cmd_refuse(const char *because, ...)
 }
 
 /* One line on stderr, without what a hostile file's names could tell a terminal to do. */
-static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
 {
 	char text[2048];
 

@@ -57,10 +57,10 @@ void rng_normal(uint64_t seed, uint64_t stream, uint64_t index, double out[2])
 
 uint64_t rng_permute(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i)
 {
-	uint64_t side = 1, left, right, mixed;
+	uint64_t side = (uint64_t)sqrt((double)n), left, right, mixed;
 	uint32_t r[4];
 
-	while (side < 0xffffffff && side * side < n)
+	while (side < 0xffffffff && side * side < n) /* the root may be rounded down */
 		side++;
 	do {
 		left = i / side;

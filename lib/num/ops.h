@@ -1,10 +1,10 @@
 /*
- * The operations that a decoder is made of, forward and backward, as a table of functions, one
- *table a backend. Models call through the table and know nothing of processors.
+ * The operations that a decoder is made of, forward and backward, as a table of functions, one table a
+ * backend. Models call through the table and know nothing of processors.
  *
  * Everything is float32, row-major, and the caller's; a row is one token of a pack (spans below). A
  * backward function adds to gradients of weights, and says of each other gradient whether it adds
- *or sets. Results do not depend on the number of threads: threads split outputs, never sums.
+ * or sets. Results do not depend on the number of threads: threads split outputs, never sums.
  *
  *	const struct ops *ops = ops_find("cpu");
  *

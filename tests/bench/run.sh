@@ -1,0 +1,39 @@
+#!/bin/sh
+# make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
+# peak, and as ratios to the oracle's eager PyTorch, all in one run. BATCHES, STEPS and MODELS choose less.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+oracle=$here/../../../shared/oracle
+threads=${OMP_NUM_THREADS:-$(nproc)}
+export OMP_NUM_THREADS="$threads"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+field() { # field NAME < one line of JSON: its first number of that name
+	sed 's/.*"'"$1"'": *\([0-9.]*\).*/\1/'
+}
+
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
+}
+
+echo "# $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $threads threads"
+for model in ${MODELS:-smollm2-135m gpt2}; do
+	"$BENCH/init" "$here/configs/$model/config.json" "$tmp/$model"
+	vocab=$(field vocab_size < "$here/configs/$model/config.json" | grep '^[0-9]*$')
+	awk -v vocab="$vocab" -f "$here/lengths.awk" > "$tmp/pairs.jsonl"
+	"$BIN/tstream" import -o "$tmp/pairs.tsz" "$tmp/pairs.jsonl"
+	"$BIN/ref-logp" -q -m "$tmp/$model" -o "$tmp/ref.tsz" "$tmp/pairs.tsz"
+	for batch in ${BATCHES:-4 16}; do
+		ours=$("$BENCH/model" "$tmp/$model" "$tmp/ref.tsz" "$batch" "${STEPS:-3}")
+		echo "$model batch $batch: $ours"
+		[ -d "$oracle" ] && "$PYTHON" -c 'import torch' 2>/dev/null && [ "$batch" = 4 ] || continue
+		peer=$("$PYTHON" -B "$oracle/torch_dpo.py" bench "$tmp/$model" "$tmp/pairs.jsonl" --dtype float32 \
+			--batch "$batch" --steps $((${STEPS:-3} + 1)) --threads "$threads" | tail -n 1)
+		echo "$model batch $batch, PyTorch: $peer"
+		mine=$(echo "$ours" | sed 's/.*"dpo_step"//')
+		echo "$model batch $batch, dpo-step to PyTorch: pairs/s" \
+			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
+			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
+	done
+done
