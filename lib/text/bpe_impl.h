@@ -1,0 +1,60 @@
+/* What loading (bpe.c) and encoding (bpe_encode.c) share; for nobody else. */
+#ifndef TEXT_BPE_IMPL_H
+#define TEXT_BPE_IMPL_H
+
+#include "text/bpe.h"
+
+struct bpe_merge {
+	uint64_t pair; /* bpe_pair(left, right), or BPE_NO_PAIR: an empty slot */
+	uint32_t rank;
+	int32_t made;
+};
+
+#define BPE_NO_PAIR UINT64_MAX
+#define BPE_NO_RANK UINT32_MAX
+
+/* Kinds of characters: each of ASCII, U+2581 (a space in SentencePiece's vocabularies), all others.
+ */
+enum { BPE_SPACE = 128, BPE_OTHER, BPE_KINDS };
+
+struct bpe {
+	struct vocab vocab;
+	struct bpe_merge *merges; /* open addressing, mask + 1 slots */
+	size_t mask;
+	int32_t *made; /* by rank */
+	int32_t byte_ids[256], level_ids[256],
+		ascii_ids[128]; /* "<0x41>"; as bpe_byte_character; "A" */
+	char *prefix, *suffix;	/* NULL where empty */
+	char *unk_token;	/* or NULL */
+	int32_t unk;		/* its id, or -1 */
+	bool fuse_unk, byte_fallback, ignore_merges;
+	bool merges_bytes;		  /* some merge is about a byte's token */
+	bool joins[BPE_KINDS][BPE_KINDS]; /* false: no token reaches from the one into the other */
+};
+
+static inline uint64_t bpe_pair(int32_t left, int32_t right)
+{
+	return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
+/* The slot that holds a pair, or the empty one where it would go. */
+static inline struct bpe_merge *bpe_slot(const struct bpe *b, uint64_t pair)
+{
+	size_t i = (pair ^ pair >> 29) * 0x9e3779b97f4a7c15u >> 32 & b->mask;
+
+	while (b->merges[i].pair != BPE_NO_PAIR && b->merges[i].pair != pair)
+		i = (i + 1) & b->mask;
+	return &b->merges[i];
+}
+
+/* The kind of the character at s, valid UTF-8. */
+static inline int bpe_kind(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c < 0x80						       ? c
+	       : c == 0xe2 && s[1] == (char)0x96 && s[2] == (char)0x81 ? BPE_SPACE
+								       : BPE_OTHER;
+}
+
+#endif
