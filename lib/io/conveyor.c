@@ -66,7 +66,8 @@ struct conveyor *conveyor_new(int threads, int length, void (*work)(void *job), 
 	for (; c->threads < threads; c->threads++) {
 		rc = pthread_create(&c->ids[c->threads], NULL, worker, c);
 		if (rc) {
-			err_set(err, ERR_FAILED, "cannot start thread %d: %s", c->threads + 1, strerror(rc));
+			err_set(err, ERR_FAILED, "cannot start thread %d: %s", c->threads + 1,
+				strerror(rc));
 			conveyor_free(c);
 			return NULL;
 		}

@@ -159,7 +159,8 @@ static int name_temporary(struct outfile *f, struct err *err)
 		if (f->fd >= 0)
 			rc = linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
 		else
-			rc = (f->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0;
+			rc = (f->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) <
+			     0;
 		if (rc && errno != EEXIST)
 			break;
 	}
@@ -247,6 +248,7 @@ char *path_join(const char *folder, const char *name, struct err *err)
 	char *p = mem_new(a + b + 2, 1, err);
 
 	if (p)
-		snprintf(p, a + b + 2, "%s%s%s", folder, a && folder[a - 1] != '/' ? "/" : "", name);
+		snprintf(
+			p, a + b + 2, "%s%s%s", folder, a && folder[a - 1] != '/' ? "/" : "", name);
 	return p;
 }

@@ -46,7 +46,7 @@ void mapping_close(struct mapping *m);
 struct outfile {
 	int fd;
 	char *path, *temporary; /* temporary: the name to be renamed, where it has one */
-	bool named_last;        /* it gets one at outfile_commit() */
+	bool named_last;	/* it gets one at outfile_commit() */
 };
 
 int outfile_open(struct outfile *f, const char *path, struct err *err);

@@ -163,14 +163,14 @@ enum json_kind json_kind(const struct json *v)
 {
 	const cJSON *n = node(v);
 
-	return !n			? JSON_NONE
-		: cJSON_IsNull(n)	? JSON_NULL
-		: cJSON_IsBool(n)	? JSON_BOOL
-		: cJSON_IsNumber(n)	? JSON_NUMBER
-		: cJSON_IsString(n)	? JSON_STRING
-		: cJSON_IsArray(n)	? JSON_ARRAY
-		: cJSON_IsObject(n)	? JSON_OBJECT
-					: JSON_NONE;
+	return !n		   ? JSON_NONE
+	       : cJSON_IsNull(n)   ? JSON_NULL
+	       : cJSON_IsBool(n)   ? JSON_BOOL
+	       : cJSON_IsNumber(n) ? JSON_NUMBER
+	       : cJSON_IsString(n) ? JSON_STRING
+	       : cJSON_IsArray(n)  ? JSON_ARRAY
+	       : cJSON_IsObject(n) ? JSON_OBJECT
+				   : JSON_NONE;
 }
 
 const struct json *json_first(const struct json *v)

@@ -27,7 +27,15 @@
 
 struct json;
 
-enum json_kind { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+	JSON_NONE,
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* One value and white space around it. NULL with ERR_CORRUPT and the byte where it went wrong. */
 struct json *json_parse(const char *text, size_t n, struct err *err);
@@ -43,7 +51,7 @@ enum json_kind json_kind(const struct json *v);
 /* Arrays and objects: their values in order. NULL at the end, and for other kinds. */
 const struct json *json_first(const struct json *v);
 const struct json *json_next(const struct json *v);
-size_t json_count(const struct json *v); /* walks them */
+size_t json_count(const struct json *v);    /* walks them */
 const char *json_key(const struct json *v); /* the name of an object's value, else NULL */
 
 /* The first value of that exact name, walking; NULL. Not for vocabularies. */

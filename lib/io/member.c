@@ -23,7 +23,8 @@ static uint64_t get(const uint8_t *p, int bytes)
 	return x;
 }
 
-int member_parse(struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max_payload, struct err *err)
+int member_parse(
+	struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max_payload, struct err *err)
 {
 	uint32_t crc = (uint32_t)get(head + 60, 4);
 
@@ -32,8 +33,9 @@ int member_parse(struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max
 	if (zip_crc32(head, 60) != crc)
 		return err_set(err, ERR_CORRUPT, "member header is damaged: its checksum is wrong");
 	if (head[16] != VERSION_MAJOR)
-		return err_set(err, ERR_CORRUPT, "unsupported version %d of tensor streams, this is %d",
-			head[16], VERSION_MAJOR);
+		return err_set(err, ERR_CORRUPT,
+			"unsupported version %d of tensor streams, this is %d", head[16],
+			VERSION_MAJOR);
 	*m = (struct member){
 		.kind = (char)head[17],
 		.flags = (uint16_t)get(head + 18, 2),
@@ -51,14 +53,16 @@ int member_parse(struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max
 	if (m->nrec > MEMBER_MAX_RECORDS || (m->nrec && m->kind != MEMBER_BLOCK))
 		return err_set(err, ERR_CORRUPT, "member '%c' of %u records", m->kind, m->nrec);
 	if (m->usize > max_payload)
-		return err_set(err, ERR_LIMIT, "a payload of %llu bytes; the limit is %llu (--max-block)",
+		return err_set(err, ERR_LIMIT,
+			"a payload of %llu bytes; the limit is %llu (--max-block)",
 			(unsigned long long)m->usize, (unsigned long long)max_payload);
 	/* Stored blocks cost 5 bytes each 65,535, so that a member is never much larger than its payload. */
-	if (m->csize < MEMBER_HEAD + MEMBER_TAIL + 1 || m->csize > m->usize + m->usize / 1024 + 1024 ||
-		m->usize > 1032 * m->csize + 64)
+	if (m->csize < MEMBER_HEAD + MEMBER_TAIL + 1 ||
+		m->csize > m->usize + m->usize / 1024 + 1024 || m->usize > 1032 * m->csize + 64)
 		return err_set(err, ERR_CORRUPT, "member of %llu bytes for a payload of %llu",
 			(unsigned long long)m->csize, (unsigned long long)m->usize);
-	if (m->kind == MEMBER_END && (m->csize != MEMBER_END_SIZE || m->usize != MEMBER_END_PAYLOAD))
+	if (m->kind == MEMBER_END &&
+		(m->csize != MEMBER_END_SIZE || m->usize != MEMBER_END_PAYLOAD))
 		return err_set(err, ERR_CORRUPT, "END of %llu bytes instead of %d",
 			(unsigned long long)m->csize, MEMBER_END_SIZE);
 	return 0;
@@ -79,8 +83,8 @@ void member_put_head(const struct member *m, uint8_t head[MEMBER_HEAD])
 	put(head + 60, zip_crc32(head, 60), 4);
 }
 
-int member_encode(
-	struct member *m, const void *payload, size_t n, int level, struct buf *out, struct err *err)
+int member_encode(struct member *m, const void *payload, size_t n, int level, struct buf *out,
+	struct err *err)
 {
 	size_t start = out->len;
 	uint8_t tail[MEMBER_TAIL], *head;
@@ -108,14 +112,20 @@ int member_check_body(const struct member *m, const uint8_t *rest, struct err *e
 	return 0;
 }
 
-int member_decode(const struct member *m, const uint8_t *rest, void *payload, struct err *err)
+int member_inflate(const struct member *m, const uint8_t *rest, void *payload, struct err *err)
 {
 	size_t body = m->csize - MEMBER_HEAD - MEMBER_TAIL;
 
-	if (member_check_body(m, rest, err) || zip_inflate(rest, body, payload, m->usize, err))
+	if (zip_inflate(rest, body, payload, m->usize, err))
 		return -1;
 	if (get(rest + body, 4) != zip_crc32(payload, m->usize) ||
 		get(rest + body + 4, 4) != (m->usize & 0xffffffff))
-		return err_set(err, ERR_CORRUPT, "member payload is damaged: its checksum is wrong");
+		return err_set(
+			err, ERR_CORRUPT, "member payload is damaged: its checksum is wrong");
 	return 0;
+}
+
+int member_decode(const struct member *m, const uint8_t *rest, void *payload, struct err *err)
+{
+	return member_check_body(m, rest, err) || member_inflate(m, rest, payload, err) ? -1 : 0;
 }

@@ -44,25 +44,25 @@ static inline bool member_ancillary(const struct member *m)
  * deflate's own bound and max_payload (ERR_LIMIT). Whoever reads the stream checks seq, first and the
  * order of kinds.
  */
-int member_parse(struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max_payload, struct err *err);
+int member_parse(
+	struct member *m, const uint8_t head[MEMBER_HEAD], uint64_t max_payload, struct err *err);
 
 /*
  * Appends the whole member to out: header, deflated payload, trailer. kind, flags, nrec, seq and first
  * of m are used; csize, usize and ccrc are set.
  */
-int member_encode(
-	struct member *m, const void *payload, size_t n, int level, struct buf *out, struct err *err);
+int member_encode(struct member *m, const void *payload, size_t n, int level, struct buf *out,
+	struct err *err);
 
 /* The header alone, of all fields of m. */
 void member_put_head(const struct member *m, uint8_t head[MEMBER_HEAD]);
 
-/* Checks ccrc of the body as member_decode() does, without inflating it. */
-int member_check_body(const struct member *m, const uint8_t *rest, struct err *err);
-
 /*
- * rest: the csize - MEMBER_HEAD bytes after the header. Checks ccrc, inflates into payload (usize
- * bytes), which must end exactly there, and checks CRC32 and ISIZE. ERR_CORRUPT.
+ * rest: the csize - MEMBER_HEAD bytes after the header. Checks ccrc; inflates into payload (usize bytes),
+ * which must end exactly there, and checks CRC32 and ISIZE; or both. ERR_CORRUPT.
  */
+int member_check_body(const struct member *m, const uint8_t *rest, struct err *err);
+int member_inflate(const struct member *m, const uint8_t *rest, void *payload, struct err *err);
 int member_decode(const struct member *m, const uint8_t *rest, void *payload, struct err *err);
 
 #endif

@@ -146,6 +146,51 @@ void meta_export(struct buf *out, const struct meta *m)
 	buf_add_char(out, '}');
 }
 
+/* As much of a string as fits, and nothing that a terminal would obey. */
+static void print_text(struct buf *out, const char *before, const struct json *v, size_t most)
+{
+	const char *s = json_text(v) ? json_text(v) : "?";
+
+	buf_add_str(out, before);
+	json_escape(out, s, strnlen(s, most));
+}
+
+static void print_step(struct buf *out, const struct json *step)
+{
+	const char *before = " <- ";
+
+	print_text(out, "prov             ", json_get(step, "program"), SIZE_MAX);
+	print_text(out, " ", json_get(step, "version"), SIZE_MAX);
+	for (const struct json *v = json_first(json_get(step, "args")); v; v = json_next(v))
+		print_text(out, " ", v, SIZE_MAX);
+	for (const struct json *v = json_first(json_get(step, "inputs")); v; v = json_next(v)) {
+		print_text(out, before, v, 12);
+		before = ", ";
+	}
+	buf_add_char(out, '\n');
+}
+
+void meta_print(struct buf *out, const struct meta *m)
+{
+	const char *prov = meta_get(m, "prov");
+	struct err ignored = ERR_INIT;
+	struct json *chain = prov ? json_parse(prov, strlen(prov), &ignored) : NULL;
+	const char *key;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (chain && !strcmp(m->entries[i].key, "prov"))
+			continue;
+		key = m->entries[i].key;
+		json_escape(out, key, strlen(key));
+		buf_add_fmt(out, "%*s ", strlen(key) < 16 ? 16 - (int)strlen(key) : 0, "");
+		json_escape(out, m->entries[i].value, strlen(m->entries[i].value));
+		buf_add_char(out, '\n');
+	}
+	for (const struct json *v = json_first(chain); v; v = json_next(v))
+		print_step(out, v);
+	json_free(chain);
+}
+
 int meta_import(struct meta *m, const struct json *object, struct err *err)
 {
 	struct buf text = BUF_INIT;
@@ -164,9 +209,11 @@ int meta_import(struct meta *m, const struct json *object, struct err *err)
 		else if (kind == JSON_NUMBER || kind == JSON_ARRAY || kind == JSON_OBJECT)
 			json_write(&text, v);
 		else
-			rc = err_set(err, ERR_CORRUPT, "metadata '%.60s' is not plain text", json_key(v));
+			rc = err_set(err, ERR_CORRUPT, "metadata '%.60s' is not plain text",
+				json_key(v));
 		if (rc == 0)
-			rc = buf_check(&text, err) || meta_set(m, json_key(v), text.data, err) ? -1 : 0;
+			rc = buf_check(&text, err) || meta_set(m, json_key(v), text.data, err) ? -1
+											       : 0;
 	}
 	buf_release(&text);
 	return rc;

@@ -19,7 +19,10 @@ struct meta {
 	size_t n, cap;
 };
 
-#define META_INIT {.entries = NULL}
+#define META_INIT                                                                                  \
+	{                                                                                          \
+		.entries = NULL                                                                    \
+	}
 
 void meta_release(struct meta *m);
 
@@ -41,8 +44,9 @@ int meta_copy(struct meta *to, const struct meta *from, struct err *err);
 /* Appends {"key":"value",...}. */
 void meta_write(struct buf *out, const struct meta *m);
 
-/* The same for people and scripts: the chain under `prov` as the list it is. */
+/* The same for scripts: the chain under `prov` as the list it is. For people: a line an entry, and a step. */
 void meta_export(struct buf *out, const struct meta *m);
+void meta_print(struct buf *out, const struct meta *m);
 
 /*
  * Sets what an object as meta_export() writes it says: strings, numbers as their digits, lists and objects

@@ -16,7 +16,8 @@ static bool valid_name(const char *name)
 	size_t n = strlen(name);
 
 	return n > 0 && n < PREF_MAX_NAME &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       n;
 }
 
 int pref_schema_find(const struct pref_schema *s, const char *name)
@@ -55,7 +56,7 @@ struct column {
 	char name[PREF_MAX_NAME + 8];
 	enum dtype dtype;
 	int rank;
-	int logp;        /* of logp.NAME and tlogp.NAME: which */
+	int logp;	 /* of logp.NAME and tlogp.NAME: which */
 	size_t elements; /* of an element of the record's data: 2 for cut */
 };
 
@@ -108,7 +109,11 @@ int pref_schema_put(const struct pref_schema *s, struct meta *meta, struct err *
 	for (int i = 0; column_at(s, i, &c); i++)
 		buf_add_fmt(&columns, "%s%s", i ? " " : "", c.name);
 	rc = buf_check(&columns, err) || meta_set(meta, "columns", columns.data, err) ||
-		meta_set(meta, "schema", s->text ? "pref.text" : s->nlogps ? "pref.logps" : "pref.tokens", err);
+	     meta_set(meta, "schema",
+		     s->text	 ? "pref.text"
+		     : s->nlogps ? "pref.logps"
+				 : "pref.tokens",
+		     err);
 	if (rc == 0 && s->vocab)
 		rc = meta_set_int(meta, "vocab", s->vocab, err);
 	buf_release(&columns);
@@ -131,7 +136,8 @@ int pref_schema_get(struct pref_schema *s, const struct meta *meta, struct err *
 
 	*s = (struct pref_schema){.vocab = meta_get_int(meta, "vocab", 0)};
 	if (!schema || !columns || strncmp(schema, "pref.", 5))
-		return err_set(err, ERR_MISMATCH, "the stream holds '%.60s', not preference records",
+		return err_set(err, ERR_MISMATCH,
+			"the stream holds '%.60s', not preference records",
 			schema ? schema : "nothing known");
 	s->text = !strcmp(schema, "pref.text");
 	for (const char *p = columns; rc == 0 && *p; p += n + (p[n] == ' ')) {
@@ -145,14 +151,16 @@ int pref_schema_get(struct pref_schema *s, const struct meta *meta, struct err *
 			s->meta = true;
 		else if (!strncmp(name, "logp.", 5))
 			rc = pref_schema_add(s, name + 5, false, err) ? mismatch(err) : 0;
-		else if (!strncmp(name, "tlogp.", 6) && !s->text && pref_schema_find(s, name + 6) >= 0)
+		else if (!strncmp(name, "tlogp.", 6) && !s->text &&
+			 pref_schema_find(s, name + 6) >= 0)
 			s->tlogp[pref_schema_find(s, name + 6)] = true;
 	}
 	if (rc == 0)
 		rc = pref_schema_put(s, &check, err);
 	again = meta_get(&check, "columns");
 	if (rc == 0 && (strcmp(again, columns) || strcmp(meta_get(&check, "schema"), schema)))
-		rc = err_set(err, ERR_MISMATCH, "schema '%.60s' with columns '%.200s' is not known", schema, columns);
+		rc = err_set(err, ERR_MISMATCH, "schema '%.60s' with columns '%.200s' is not known",
+			schema, columns);
 	meta_release(&check);
 	return rc;
 }
@@ -178,25 +186,30 @@ static const void *copied(struct arena *a, const void *from, size_t n, size_t si
 int pref_copy(struct pref_rec *to, const struct pref_rec *from, const struct pref_schema *s,
 	struct arena *arena, struct err *err)
 {
-	size_t k = (size_t)from->k, start = (size_t)from->seg[0], size = (size_t)from->seg[k + 1] - start;
+	size_t k = (size_t)from->k, start = (size_t)from->seg[0],
+	       size = (size_t)from->seg[k + 1] - start;
 	size_t counted = s->nlogps ? (size_t)pref_tlogp_start(from, from->k) : 0;
 	int64_t *seg = arena_new(arena, k + 2, sizeof *seg, err);
 	bool ok;
 
-	*to = (struct pref_rec){.id = from->id, .k = from->k, .seg = seg, .meta_len = from->meta_len};
+	*to = (struct pref_rec){
+		.id = from->id, .k = from->k, .seg = seg, .meta_len = from->meta_len};
 	for (size_t i = 0; seg && i < k + 2; i++)
 		seg[i] = from->seg[i] - from->seg[0];
 	ok = seg &&
-		(s->text ? !!(to->text = copied(arena, from->text + start, size, 1, err))
-			 : !!(to->tokens = copied(arena, from->tokens + start, size, sizeof *to->tokens, err))) &&
-		(!from->skip || (to->skip = copied(arena, from->skip, k, sizeof *to->skip, err))) &&
-		(!from->label || (to->label = copied(arena, from->label, k, sizeof *to->label, err))) &&
-		(!from->cut || (to->cut = copied(arena, from->cut, 2 * k, sizeof *to->cut, err))) &&
-		(!from->meta || (to->meta = copied(arena, from->meta, from->meta_len, 1, err)));
+	     (s->text ? !!(to->text = copied(arena, from->text + start, size, 1, err))
+		      : !!(to->tokens = copied(
+				   arena, from->tokens + start, size, sizeof *to->tokens, err))) &&
+	     (!from->skip || (to->skip = copied(arena, from->skip, k, sizeof *to->skip, err))) &&
+	     (!from->label ||
+		     (to->label = copied(arena, from->label, k, sizeof *to->label, err))) &&
+	     (!from->cut || (to->cut = copied(arena, from->cut, 2 * k, sizeof *to->cut, err))) &&
+	     (!from->meta || (to->meta = copied(arena, from->meta, from->meta_len, 1, err)));
 	for (int i = 0; ok && i < s->nlogps; i++)
-		ok = (!from->logp[i] || (to->logp[i] = copied(arena, from->logp[i], k, sizeof(float), err))) &&
-			(!from->tlogp[i] ||
-				(to->tlogp[i] = copied(arena, from->tlogp[i], counted, sizeof(float), err)));
+		ok = (!from->logp[i] ||
+			     (to->logp[i] = copied(arena, from->logp[i], k, sizeof(float), err))) &&
+		     (!from->tlogp[i] || (to->tlogp[i] = copied(arena, from->tlogp[i], counted,
+						  sizeof(float), err)));
 	return ok ? 0 : -1;
 }
 
@@ -227,8 +240,8 @@ int pref_make_id(struct pref_rec *r, struct err *err)
 /* ---- blocks */
 
 /* A column's data and how many elements it has (rows, for cut). ERR_CORRUPT where it is not as due. */
-static const void *find(const struct safetensors *doc, const uint8_t *payload, const struct column *c,
-	int64_t *n, struct err *err)
+static const void *find(const struct safetensors *doc, const uint8_t *payload,
+	const struct column *c, int64_t *n, struct err *err)
 {
 	const struct safetensor *t = safetensors_find(doc, c->name);
 
@@ -246,13 +259,15 @@ static const void *find(const struct safetensors *doc, const uint8_t *payload, c
 }
 
 /* Offsets: n of them, from 0, never falling, to end. */
-static int check_offsets(const char *name, const int64_t *off, int64_t n, int64_t end, struct err *err)
+static int check_offsets(
+	const char *name, const int64_t *off, int64_t n, int64_t end, struct err *err)
 {
 	if (n < 1 || off[0] != 0)
 		return err_set(err, ERR_CORRUPT, "tensor '%s' does not start at 0", name);
 	for (int64_t i = 1; i < n; i++)
 		if (off[i] < off[i - 1])
-			return err_set(err, ERR_CORRUPT, "tensor '%s' falls from %lld to %lld at %lld", name,
+			return err_set(err, ERR_CORRUPT,
+				"tensor '%s' falls from %lld to %lld at %lld", name,
 				(long long)off[i - 1], (long long)off[i], (long long)i);
 	if (off[n - 1] != end)
 		return err_set(err, ERR_CORRUPT, "tensor '%s' ends at %lld, there are %lld", name,
@@ -264,8 +279,8 @@ static int check_logps(const char *name, const float *p, int64_t n, struct err *
 {
 	for (int64_t i = 0; i < n; i++)
 		if (!isfinite(p[i]) || p[i] > PREF_LOGP_MAX)
-			return err_set(err, ERR_CORRUPT, "tensor '%s': %g at %lld is no log-prob", name, p[i],
-				(long long)i);
+			return err_set(err, ERR_CORRUPT, "tensor '%s': %g at %lld is no log-prob",
+				name, p[i], (long long)i);
 	return 0;
 }
 
@@ -273,7 +288,8 @@ static int check_labels(const float *p, int64_t n, struct err *err)
 {
 	for (int64_t i = 0; i < n; i++)
 		if (!isfinite(p[i]))
-			return err_set(err, ERR_CORRUPT, "tensor 'label': %g at %lld", p[i], (long long)i);
+			return err_set(
+				err, ERR_CORRUPT, "tensor 'label': %g at %lld", p[i], (long long)i);
 	return 0;
 }
 
@@ -281,7 +297,8 @@ static int check_cuts(const int32_t *p, int64_t n, struct err *err)
 {
 	for (int64_t i = 0; i < 2 * n; i++)
 		if (p[i] < 0)
-			return err_set(err, ERR_CORRUPT, "tensor 'cut': %d at row %lld", p[i], (long long)i / 2);
+			return err_set(err, ERR_CORRUPT, "tensor 'cut': %d at row %lld", p[i],
+				(long long)i / 2);
 	return 0;
 }
 
@@ -305,13 +322,15 @@ static int check_tokens(const struct pref_block *b, int64_t n, struct err *err)
 
 	for (int64_t i = 0; i < n; i++)
 		if (b->tokens[i] < 0 || b->tokens[i] >= vocab)
-			return err_set(err, ERR_CORRUPT, "token %d at %lld is not in a vocabulary of %lld",
-				b->tokens[i], (long long)i, (long long)vocab);
+			return err_set(err, ERR_CORRUPT,
+				"token %d at %lld is not in a vocabulary of %lld", b->tokens[i],
+				(long long)i, (long long)vocab);
 	return 0;
 }
 
 /* Segments per record, completions' own columns, and where tlogp of each record starts. */
-static int check_records(struct pref_block *b, int64_t completions, int64_t *counted, struct err *err)
+static int check_records(
+	struct pref_block *b, int64_t completions, int64_t *counted, struct err *err)
 {
 	struct pref_rec r;
 	int64_t k, at = 0;
@@ -320,25 +339,30 @@ static int check_records(struct pref_block *b, int64_t completions, int64_t *cou
 	for (uint32_t i = 0; i < b->n; i++, at += k) {
 		k = b->rec[i + 1] - b->rec[i] - 1;
 		if (k < 1 || k > PREF_MAX_COMPLETIONS)
-			return err_set(err, ERR_CORRUPT, "record %u has %lld completions", i, (long long)k);
+			return err_set(err, ERR_CORRUPT, "record %u has %lld completions", i,
+				(long long)k);
 		pref_block_get(b, i, &r);
 		for (int c = 0; c < r.k; c++)
 			if (r.skip && (r.skip[c] < 0 || r.skip[c] > pref_len(&r, c + 1)))
-				return err_set(err, ERR_CORRUPT, "record %u: skip %d of %lld tokens", i, r.skip[c],
+				return err_set(err, ERR_CORRUPT,
+					"record %u: skip %d of %lld tokens", i, r.skip[c],
 					(long long)pref_len(&r, c + 1));
 		b->tlogp_at[i] = *counted;
 		if (!b->schema->text)
 			*counted += pref_tlogp_start(&r, r.k);
 	}
 	b->tlogp_at[b->n] = *counted;
-	return at == completions ? 0 : err_set(err, ERR_CORRUPT, "segments for %lld completions of %lld",
-					       (long long)at, (long long)completions);
+	return at == completions
+		       ? 0
+		       : err_set(err, ERR_CORRUPT, "segments for %lld completions of %lld",
+				 (long long)at, (long long)completions);
 }
 
-int pref_block_open(struct pref_block *b, const struct pref_schema *schema, const struct safetensors *doc,
-	const uint8_t *payload, uint32_t n, struct err *err)
+int pref_block_open(struct pref_block *b, const struct pref_schema *schema,
+	const struct safetensors *doc, const uint8_t *payload, uint32_t n, struct err *err)
 {
-	int64_t size[4 * PREF_MAX_LOGPS] = {0}, ids = 0, recs = 0, segs = 0, elements = 0, metas = 0, meta_offs = 0;
+	int64_t size[4 * PREF_MAX_LOGPS] = {0}, ids = 0, recs = 0, segs = 0, elements = 0,
+			 metas = 0, meta_offs = 0;
 	int64_t completions, counted, rows;
 	struct column c;
 	int columns = 0;
@@ -374,14 +398,16 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema, cons
 			b->meta_off = p, meta_offs = rows;
 	}
 	if (doc->n != (size_t)columns)
-		return err_set(err, ERR_CORRUPT, "%zu tensors where the header names %d", doc->n, columns);
+		return err_set(
+			err, ERR_CORRUPT, "%zu tensors where the header names %d", doc->n, columns);
 	if (ids != n || recs != (int64_t)n + 1 || (schema->meta && meta_offs != (int64_t)n + 1))
-		return err_set(err, ERR_CORRUPT, "%lld ids and %lld offsets for %u records", (long long)ids,
-			(long long)recs, n);
+		return err_set(err, ERR_CORRUPT, "%lld ids and %lld offsets for %u records",
+			(long long)ids, (long long)recs, n);
 	if (check_offsets("rec", b->rec, recs, segs - 1, err) ||
 		check_offsets("seg", b->seg, segs, elements, err) ||
 		(schema->meta && check_offsets("meta_off", b->meta_off, meta_offs, metas, err)) ||
-		(schema->text ? check_text(b, segs, elements, err) : check_tokens(b, elements, err)))
+		(schema->text ? check_text(b, segs, elements, err)
+			      : check_tokens(b, elements, err)))
 		return -1;
 	completions = segs - 1 - (int64_t)n;
 	b->tlogp_at = mem_new((size_t)n + 1, sizeof *b->tlogp_at, err);
@@ -389,9 +415,11 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema, cons
 		return -1;
 	/* The per-completion columns must be long enough before records are looked at. */
 	for (int i = 0; column_at(schema, i, &c); i++)
-		if ((!strcmp(c.name, "skip") || !strcmp(c.name, "cut") || !strcmp(c.name, "label") ||
-			    !strncmp(c.name, "logp.", 5)) && size[i] != completions)
-			return err_set(err, ERR_CORRUPT, "tensor '%s': %lld rows for %lld completions", c.name,
+		if ((!strcmp(c.name, "skip") || !strcmp(c.name, "cut") ||
+			    !strcmp(c.name, "label") || !strncmp(c.name, "logp.", 5)) &&
+			size[i] != completions)
+			return err_set(err, ERR_CORRUPT,
+				"tensor '%s': %lld rows for %lld completions", c.name,
 				(long long)size[i], (long long)completions);
 	if (check_records(b, completions, &counted, err) ||
 		(b->label && check_labels(b->label, completions, err)) ||
@@ -401,9 +429,11 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema, cons
 		bool each = c.logp >= 0 && c.name[0] == 't';
 
 		if (each && size[i] != counted)
-			return err_set(err, ERR_CORRUPT, "tensor '%s': %lld log-probs for %lld counted tokens",
-				c.name, (long long)size[i], (long long)counted);
-		if (c.logp >= 0 && check_logps(c.name, each ? b->tlogp[c.logp] : b->logp[c.logp], size[i], err))
+			return err_set(err, ERR_CORRUPT,
+				"tensor '%s': %lld log-probs for %lld counted tokens", c.name,
+				(long long)size[i], (long long)counted);
+		if (c.logp >= 0 && check_logps(c.name, each ? b->tlogp[c.logp] : b->logp[c.logp],
+					   size[i], err))
 			return -1;
 	}
 	return 0;

@@ -23,12 +23,12 @@
 #define PREF_LOGP_MAX 1e-4f /* the largest log-prob that rounding can explain */
 
 struct pref_schema {
-	bool text;            /* segments are UTF-8 text instead of tokens */
+	bool text;	       /* segments are UTF-8 text instead of tokens */
 	bool label, cut, meta; /* which optional columns there are */
 	int nlogps;
 	char logp[PREF_MAX_LOGPS][PREF_MAX_NAME]; /* NAME of logp.NAME, sorted */
-	bool tlogp[PREF_MAX_LOGPS];               /* is there a tlogp.NAME too? */
-	int64_t vocab;                            /* tokens are below it; 0: not known */
+	bool tlogp[PREF_MAX_LOGPS];		  /* is there a tlogp.NAME too? */
+	int64_t vocab;				  /* tokens are below it; 0: not known */
 };
 
 /* Segment 0 is the prompt, segment i + 1 completion i; segment s holds elements seg[s] to seg[s + 1]. */
@@ -38,10 +38,12 @@ struct pref_rec {
 	const int64_t *seg;    /* [k + 2] */
 	const char *text;      /* pref.text: seg counts its bytes */
 	const int32_t *tokens; /* otherwise: seg counts these */
-	const int32_t *skip;   /* [k] leading tokens of a completion that carry no loss; NULL in text */
-	const float *label;    /* [k] or NULL */
-	const int32_t *cut;    /* [k][2] tokens cut off prompt and completion, or NULL */
-	const char *meta;      /* other fields as a JSON object, meta_len bytes; NULL where there are none */
+	const int32_t
+		*skip; /* [k] leading tokens of a completion that carry no loss; NULL in text */
+	const float *label; /* [k] or NULL */
+	const int32_t *cut; /* [k][2] tokens cut off prompt and completion, or NULL */
+	const char *
+		meta; /* other fields as a JSON object, meta_len bytes; NULL where there are none */
 	size_t meta_len;
 	const float *logp[PREF_MAX_LOGPS];  /* [k], natural logarithm, summed over counted tokens */
 	const float *tlogp[PREF_MAX_LOGPS]; /* per counted token, completions in order; or NULL */
@@ -115,8 +117,8 @@ struct pref_block {
  * fall, 0 <= token < vocab, log-probs finite and <= 1e-4, counts that agree. ERR_CORRUPT names tensor
  * and place. The payload must outlive b. Release b in any case.
  */
-int pref_block_open(struct pref_block *b, const struct pref_schema *schema, const struct safetensors *doc,
-	const uint8_t *payload, uint32_t n, struct err *err);
+int pref_block_open(struct pref_block *b, const struct pref_schema *schema,
+	const struct safetensors *doc, const uint8_t *payload, uint32_t n, struct err *err);
 void pref_block_release(struct pref_block *b);
 
 /* Record i < n, as a view into the block. */

@@ -10,8 +10,8 @@ static void add_offset(struct buf *b, int64_t offset)
 
 static void for_all(struct prefcolumns *c, void (*each)(struct buf *b))
 {
-	struct buf *fixed[] = {&c->id, &c->rec, &c->seg, &c->text, &c->tokens, &c->skip, &c->cut, &c->label,
-		&c->meta, &c->meta_off};
+	struct buf *fixed[] = {&c->id, &c->rec, &c->seg, &c->text, &c->tokens, &c->skip, &c->cut,
+		&c->label, &c->meta, &c->meta_off};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		each(fixed[i]);
@@ -44,8 +44,9 @@ void prefcolumns_release(struct prefcolumns *c)
 
 size_t prefcolumns_size(const struct prefcolumns *c)
 {
-	size_t bytes = c->id.len + c->rec.len + c->seg.len + c->text.len + c->tokens.len + c->skip.len +
-		c->cut.len + c->label.len + c->meta.len + (c->schema->meta ? c->meta_off.len : 0);
+	size_t bytes = c->id.len + c->rec.len + c->seg.len + c->text.len + c->tokens.len +
+		       c->skip.len + c->cut.len + c->label.len + c->meta.len +
+		       (c->schema->meta ? c->meta_off.len : 0);
 
 	for (int i = 0; i < c->schema->nlogps; i++)
 		bytes += c->logp[i].len + c->tlogp[i].len;
@@ -67,7 +68,8 @@ size_t prefcolumns_room(const struct prefcolumns *c, const struct pref_rec *r)
 	if (s->meta)
 		bytes += 8 + r->meta_len;
 	for (int i = 0; i < s->nlogps; i++)
-		bytes += sizeof(float) * (k + (s->tlogp[i] ? (size_t)pref_tlogp_start(r, r->k) : 0));
+		bytes +=
+			sizeof(float) * (k + (s->tlogp[i] ? (size_t)pref_tlogp_start(r, r->k) : 0));
 	return bytes;
 }
 
@@ -100,7 +102,8 @@ void prefcolumns_add(struct prefcolumns *c, const struct pref_rec *r)
 	for (int i = 0; i < s->nlogps; i++) {
 		buf_add(&c->logp[i], r->logp[i], k * sizeof(float));
 		if (s->tlogp[i])
-			buf_add(&c->tlogp[i], r->tlogp[i], (size_t)pref_tlogp_start(r, r->k) * sizeof(float));
+			buf_add(&c->tlogp[i], r->tlogp[i],
+				(size_t)pref_tlogp_start(r, r->k) * sizeof(float));
 	}
 }
 

@@ -177,10 +177,12 @@ static int collect(
 		const struct json **at = field(f, s, name);
 
 		if (!at && (!strncmp(name, "logp.", 5) || !strncmp(name, "tlogp.", 6)))
-			return err_set(err, ERR_MISMATCH, "'%.60s' is not in the first record", name);
+			return err_set(
+				err, ERR_MISMATCH, "'%.60s' is not in the first record", name);
 		if (!at)
 			return err_set(err, ERR_CORRUPT,
-				"unknown field '%.60s' (\"meta\":{...} is the place for others)", name);
+				"unknown field '%.60s' (\"meta\":{...} is the place for others)",
+				name);
 		if (*at)
 			return err_set(err, ERR_CORRUPT, "field '%.60s' twice", name);
 		*at = v;
@@ -221,7 +223,8 @@ static int check_columns(const struct fields *f, const struct pref_schema *s, st
 		const char *name;
 		const struct json *given;
 		bool due;
-	} fixed[] = {{"label", f->label, s->label}, {"cut", f->cut, s->cut}, {"meta", f->meta, s->meta}};
+	} fixed[] = {
+		{"label", f->label, s->label}, {"cut", f->cut, s->cut}, {"meta", f->meta, s->meta}};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		if (!fixed[i].given == fixed[i].due)
@@ -230,7 +233,8 @@ static int check_columns(const struct fields *f, const struct pref_schema *s, st
 					     : "is not in the first record");
 	for (int l = 0; l < s->nlogps; l++)
 		if (!f->logp[l] || !f->tlogp[l] == s->tlogp[l])
-			return err_set(err, ERR_MISMATCH, "'%slogp.%s' %s", f->logp[l] ? "t" : "", s->logp[l],
+			return err_set(err, ERR_MISMATCH, "'%slogp.%s' %s", f->logp[l] ? "t" : "",
+				s->logp[l],
 				f->tlogp[l] && f->logp[l] ? "is not in the first record"
 							  : "is missing, the first record has it");
 	return 0;
@@ -285,8 +289,9 @@ static int read_int(int32_t *to, const struct json *v, int64_t min, int64_t end,
 		return 0;
 	}
 	if (json_number(v, &d))
-		return err_set(err, ERR_CORRUPT, "%s: %.17g is not a whole number from %lld to %lld", what,
-			d, (long long)min, (long long)end - 1);
+		return err_set(err, ERR_CORRUPT,
+			"%s: %.17g is not a whole number from %lld to %lld", what, d,
+			(long long)min, (long long)end - 1);
 	return err_set(err, ERR_CORRUPT, "%s: not a number", what);
 }
 
@@ -294,25 +299,27 @@ static int read_ints(int32_t *to, const struct json *v, int64_t n, int64_t end, 
 	struct err *err)
 {
 	if (json_kind(v) != JSON_ARRAY || json_count(v) != (size_t)n)
-		return err_set(err, ERR_CORRUPT, "%s is not a list of %lld numbers", what, (long long)n);
+		return err_set(
+			err, ERR_CORRUPT, "%s is not a list of %lld numbers", what, (long long)n);
 	for (v = json_first(v); v; v = json_next(v))
 		if (read_int(to++, v, 0, end, what, err))
 			return -1;
 	return 0;
 }
 
-static int read_floats(float *to, const struct json *v, int64_t n, double max, const char *what,
-	struct err *err)
+static int read_floats(
+	float *to, const struct json *v, int64_t n, float max, const char *what, struct err *err)
 {
 	double d;
 
 	if (json_kind(v) != JSON_ARRAY || json_count(v) != (size_t)n)
-		return err_set(err, ERR_CORRUPT, "%s is not a list of %lld numbers", what, (long long)n);
+		return err_set(
+			err, ERR_CORRUPT, "%s is not a list of %lld numbers", what, (long long)n);
 	for (v = json_first(v); v; v = json_next(v)) {
 		if (!json_number(v, &d))
 			return err_set(err, ERR_CORRUPT, "%s: not a number", what);
 		*to = (float)d;
-		if (!isfinite(*to) || d > max)
+		if (!isfinite(*to) || *to > max)
 			return err_set(err, ERR_CORRUPT, "%s: %.9g is out of range", what, d);
 		to++;
 	}
@@ -363,7 +370,8 @@ static int read_segments(struct pref_rec *r, const struct pref_schema *s, const 
 		v = i ? list[i - 1] : f->prompt;
 		if (text)
 			memcpy(text + seg[i], json_string(v, &n), (size_t)pref_len(r, i));
-		else if (read_ints(tokens + seg[i], v, pref_len(r, i), vocab, segment_name(i, name), err))
+		else if (read_ints(tokens + seg[i], v, pref_len(r, i), vocab, segment_name(i, name),
+				 err))
 			return -1;
 	}
 	return 0;
@@ -382,12 +390,13 @@ static int read_skip(
 		return -1;
 	for (int i = 0; i < r->k; i++)
 		if (skip[i] > pref_len(r, i + 1))
-			return err_set(err, ERR_CORRUPT, "skip: %d of a completion of %lld tokens", skip[i],
-				(long long)pref_len(r, i + 1));
+			return err_set(err, ERR_CORRUPT, "skip: %d of a completion of %lld tokens",
+				skip[i], (long long)pref_len(r, i + 1));
 	return 0;
 }
 
-static int read_cut(struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
+static int read_cut(
+	struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
 {
 	int32_t *cut = arena_new(arena, (size_t)r->k, 2 * sizeof *cut, err);
 	const struct json *v = json_first(f->cut);
@@ -420,7 +429,8 @@ static int read_logps(struct pref_rec *r, const struct pref_schema *s, const str
 			continue;
 		snprintf(name, sizeof name, "tlogp.%s", s->logp[l]);
 		if (json_kind(f->tlogp[l]) != JSON_ARRAY || json_count(f->tlogp[l]) != (size_t)r->k)
-			return err_set(err, ERR_CORRUPT, "%s is not a list of %d lists", name, r->k);
+			return err_set(
+				err, ERR_CORRUPT, "%s is not a list of %d lists", name, r->k);
 		t = arena_new(arena, (size_t)pref_tlogp_start(r, r->k), sizeof *t, err);
 		if (!t)
 			return -1;
@@ -433,7 +443,8 @@ static int read_logps(struct pref_rec *r, const struct pref_schema *s, const str
 	return 0;
 }
 
-static int read_meta(struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
+static int read_meta(
+	struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	int rc;
@@ -472,7 +483,8 @@ int prefjson_read(struct pref_rec *r, const struct pref_schema *s, const struct 
 	float *label = NULL;
 
 	*r = (struct pref_rec){0};
-	if (collect(&f, s, row, err) || check_columns(&f, s, err) || read_segments(r, s, &f, arena, err))
+	if (collect(&f, s, row, err) || check_columns(&f, s, err) ||
+		read_segments(r, s, &f, arena, err))
 		return -1;
 	if (s->text && f.skip)
 		return err_set(err, ERR_CORRUPT, "skip in text");

@@ -53,7 +53,8 @@ int prefreader_next(struct prefreader *r, struct pref_rec *rec, struct err *err)
 		rc = tsreader_next(r->in, &b, err);
 		if (rc != 1)
 			return rc;
-		if (pref_block_open(&r->block, &r->schema, &b->doc, b->payload, b->member.nrec, err)) {
+		if (pref_block_open(
+			    &r->block, &r->schema, &b->doc, b->payload, b->member.nrec, err)) {
 			pref_block_release(&r->block);
 			return err_at(err, "%s: block at byte %llu, records from %llu",
 				strcmp(b->path, "-") ? b->path : "stdin",

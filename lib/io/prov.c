@@ -22,8 +22,8 @@ int prov_add(struct meta *meta, const char *program, const char *version, const 
 		json_write(&out, v);
 		buf_add_char(&out, ',');
 	}
-	buf_add_fmt(&out, "{\"id\":%zu,\"program\":\"%s\",\"version\":\"%s\",\"args\":[", before + 1, program,
-		version);
+	buf_add_fmt(&out, "{\"id\":%zu,\"program\":\"%s\",\"version\":\"%s\",\"args\":[",
+		before + 1, program, version);
 	for (int i = 0; i < nargs; i++, comma = ",") {
 		buf_add_str(&out, comma);
 		json_quote(&out, args[i], strlen(args[i]));

@@ -113,7 +113,8 @@ int safetensors_encode(struct safetensors *s, struct buf *out, struct err *err)
 	s->size = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		if (!data_size(&s->tensors[i], &bytes) || s->size + bytes < s->size)
-			return err_set(err, ERR_LIMIT, "tensor '%s' is too large", s->tensors[i].name);
+			return err_set(
+				err, ERR_LIMIT, "tensor '%s' is too large", s->tensors[i].name);
 		s->tensors[i].begin = s->size;
 		s->tensors[i].end = s->size += bytes;
 	}
@@ -125,10 +126,11 @@ int safetensors_encode(struct safetensors *s, struct buf *out, struct err *err)
 static int parse_meta(struct meta *meta, const struct json *v, struct err *err)
 {
 	if (json_kind(v) != JSON_OBJECT)
-		return err_set(err, ERR_CORRUPT, "safetensors header: '" META_KEY "' is not an object");
+		return err_set(
+			err, ERR_CORRUPT, "safetensors header: '" META_KEY "' is not an object");
 	if (json_count(v) > MAX_META)
-		return err_set(err, ERR_CORRUPT, "safetensors header: more than %d entries of metadata",
-			MAX_META);
+		return err_set(err, ERR_CORRUPT,
+			"safetensors header: more than %d entries of metadata", MAX_META);
 	for (v = json_first(v); v; v = json_next(v)) {
 		size_t n;
 		const char *s = json_string(v, &n);
@@ -137,8 +139,8 @@ static int parse_meta(struct meta *meta, const struct json *v, struct err *err)
 			return err_set(err, ERR_CORRUPT,
 				"safetensors header: metadata '%s' is not plain text", json_key(v));
 		if (meta_get(meta, json_key(v)))
-			return err_set(
-				err, ERR_CORRUPT, "safetensors header: metadata '%s' twice", json_key(v));
+			return err_set(err, ERR_CORRUPT, "safetensors header: metadata '%s' twice",
+				json_key(v));
 		if (meta_set(meta, json_key(v), s, err))
 			return -1;
 	}
@@ -156,21 +158,24 @@ static int parse_tensor(struct safetensors *s, const struct json *v, struct err 
 	int rank = 0;
 
 	if (json_kind(v) != JSON_OBJECT || json_count(v) != 3)
-		return err_set(err, ERR_CORRUPT, "tensor '%s' is not described by dtype, shape and data_offsets",
-			name);
+		return err_set(err, ERR_CORRUPT,
+			"tensor '%s' is not described by dtype, shape and data_offsets", name);
 
 	if (dtype == DTYPE_NONE)
-		return err_set(err, ERR_CORRUPT, "tensor '%s': unknown dtype '%s'", name, type ? type : "");
-	if (json_kind(shape) != JSON_ARRAY || json_kind(range) != JSON_ARRAY || json_count(range) != 2 ||
-		!json_int(json_first(range), &from) || !json_int(json_next(json_first(range)), &to) ||
-		from < 0 || to < from)
-		return err_set(err, ERR_CORRUPT, "tensor '%s': shape or data_offsets missing or wrong", name);
+		return err_set(err, ERR_CORRUPT, "tensor '%s': unknown dtype '%s'", name,
+			type ? type : "");
+	if (json_kind(shape) != JSON_ARRAY || json_kind(range) != JSON_ARRAY ||
+		json_count(range) != 2 || !json_int(json_first(range), &from) ||
+		!json_int(json_next(json_first(range)), &to) || from < 0 || to < from)
+		return err_set(err, ERR_CORRUPT,
+			"tensor '%s': shape or data_offsets missing or wrong", name);
 	for (shape = json_first(shape); shape; shape = json_next(shape)) {
 		if (rank == SAFETENSORS_MAX_RANK)
-			return err_set(err, ERR_CORRUPT, "tensor '%s': more than %d dimensions", name,
-				SAFETENSORS_MAX_RANK);
+			return err_set(err, ERR_CORRUPT, "tensor '%s': more than %d dimensions",
+				name, SAFETENSORS_MAX_RANK);
 		if (!json_int(shape, &dims[rank]) || dims[rank] < 0)
-			return err_set(err, ERR_CORRUPT, "tensor '%s': dimension %d is not a size", name, rank);
+			return err_set(err, ERR_CORRUPT, "tensor '%s': dimension %d is not a size",
+				name, rank);
 		rank++;
 	}
 	if (safetensors_add(s, name, dtype, rank, dims, err))
@@ -179,11 +184,13 @@ static int parse_tensor(struct safetensors *s, const struct json *v, struct err 
 	t->begin = (uint64_t)from;
 	t->end = (uint64_t)to;
 	if (!data_size(t, &bytes) || bytes != t->end - t->begin)
-		return err_set(err, ERR_CORRUPT, "tensor '%s': bytes %lld to %lld do not fit its shape", name,
+		return err_set(err, ERR_CORRUPT,
+			"tensor '%s': bytes %lld to %lld do not fit its shape", name,
 			(long long)from, (long long)to);
 	if (t->end > s->size)
-		return err_set(err, ERR_CORRUPT, "tensor '%s': data ends at byte %lld, there are %llu", name,
-			(long long)to, (unsigned long long)s->size);
+		return err_set(err, ERR_CORRUPT,
+			"tensor '%s': data ends at byte %lld, there are %llu", name, (long long)to,
+			(unsigned long long)s->size);
 	return 0;
 }
 
@@ -221,13 +228,15 @@ static int check_cover(const struct safetensors *s, struct err *err)
 		qsort(order, s->n, sizeof *order, by_place);
 	for (size_t i = 0; rc == 0 && i < s->n; i++) {
 		if (order[i]->begin != at)
-			rc = err_set(err, ERR_CORRUPT, "tensor '%s': data starts at byte %llu instead of %llu",
-				order[i]->name, (unsigned long long)order[i]->begin, (unsigned long long)at);
+			rc = err_set(err, ERR_CORRUPT,
+				"tensor '%s': data starts at byte %llu instead of %llu",
+				order[i]->name, (unsigned long long)order[i]->begin,
+				(unsigned long long)at);
 		at = order[i]->end;
 	}
 	if (rc == 0 && at != s->size)
-		rc = err_set(err, ERR_CORRUPT, "tensors end at byte %llu of %llu", (unsigned long long)at,
-			(unsigned long long)s->size);
+		rc = err_set(err, ERR_CORRUPT, "tensors end at byte %llu of %llu",
+			(unsigned long long)at, (unsigned long long)s->size);
 	free(order);
 	return rc;
 }
@@ -243,19 +252,22 @@ static int check_canonical(const struct safetensors *s, const uint8_t *doc, stru
 				s->tensors[i].name, STRICT_RANK);
 	for (size_t i = 1; i < s->n; i++)
 		if (canonical_order(&s->tensors[i - 1], &s->tensors[i]) >= 0)
-			return err_set(err, ERR_CORRUPT, "tensor '%s' is out of order", s->tensors[i].name);
+			return err_set(err, ERR_CORRUPT, "tensor '%s' is out of order",
+				s->tensors[i].name);
 	write_header(s, &again);
 	rc = buf_check(&again, err);
-	while (rc == 0 && s->n == 0 && again.len < s->data && !again.failed) /* END is of a fixed size */
+	while (rc == 0 && s->n == 0 && again.len < s->data &&
+		!again.failed) /* END is of a fixed size */
 		buf_add_char(&again, ' ');
-	if (rc == 0 && (again.len != s->data || s->data % 64 || memcmp(again.data + 8, doc + 8, s->data - 8)))
+	if (rc == 0 && (again.len != s->data || s->data % 64 ||
+			       memcmp(again.data + 8, doc + 8, s->data - 8)))
 		rc = err_set(err, ERR_CORRUPT, "safetensors header is not canonical");
 	buf_release(&again);
 	return rc;
 }
 
-int safetensors_parse(
-	struct safetensors *s, const void *doc, size_t size, enum safetensors_rules rules, struct err *err)
+int safetensors_parse(struct safetensors *s, const void *doc, size_t size,
+	enum safetensors_rules rules, struct err *err)
 {
 	bool strict = rules == SAFETENSORS_STRICT;
 	uint64_t length;
@@ -267,7 +279,8 @@ int safetensors_parse(
 		return err_set(err, ERR_CORRUPT, "safetensors: %zu bytes are too few", size);
 	memcpy(&length, doc, 8);
 	if (length > (strict ? STRICT_HEADER : LENIENT_HEADER) || length > size - 8)
-		return err_set(err, ERR_CORRUPT, "safetensors: a header of %llu bytes in a file of %zu",
+		return err_set(err, ERR_CORRUPT,
+			"safetensors: a header of %llu bytes in a file of %zu",
 			(unsigned long long)length, size);
 	s->data = 8 + length;
 	s->size = size - s->data;
@@ -278,11 +291,13 @@ int safetensors_parse(
 		rc = err_set(err, ERR_CORRUPT, "safetensors header is not an object");
 	for (const struct json *v = json_first(root); rc == 0 && v; v = json_next(v)) {
 		if (!strcmp(json_key(v), META_KEY)) {
-			rc = meta ? err_set(err, ERR_CORRUPT, "safetensors header: '" META_KEY "' twice")
+			rc = meta ? err_set(err, ERR_CORRUPT,
+					    "safetensors header: '" META_KEY "' twice")
 				  : parse_meta(&s->meta, v, err);
 			meta = true;
 		} else if (s->n == (strict ? STRICT_TENSORS : LENIENT_TENSORS)) {
-			rc = err_set(err, ERR_CORRUPT, "safetensors header: more than %zu tensors", s->n);
+			rc = err_set(err, ERR_CORRUPT, "safetensors header: more than %zu tensors",
+				s->n);
 		} else {
 			rc = parse_tensor(s, v, err);
 		}

@@ -40,7 +40,10 @@ struct safetensors {
 	uint64_t size; /* of the data, in bytes */
 };
 
-#define SAFETENSORS_INIT {.meta = META_INIT}
+#define SAFETENSORS_INIT                                                                           \
+	{                                                                                          \
+		.meta = META_INIT                                                                  \
+	}
 
 enum safetensors_rules { SAFETENSORS_STRICT, SAFETENSORS_LENIENT };
 
@@ -48,8 +51,8 @@ enum safetensors_rules { SAFETENSORS_STRICT, SAFETENSORS_LENIENT };
  * Parses the header of a document of size bytes into an initialised s. Errors (ERR_CORRUPT) name the
  * tensor and the byte. The data itself is not looked at. Release s in any case.
  */
-int safetensors_parse(struct safetensors *s, const void *doc, size_t size, enum safetensors_rules rules,
-	struct err *err);
+int safetensors_parse(struct safetensors *s, const void *doc, size_t size,
+	enum safetensors_rules rules, struct err *err);
 
 void safetensors_release(struct safetensors *s);
 

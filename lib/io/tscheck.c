@@ -6,8 +6,8 @@
 #include "io/pref.h"
 #include "io/tshop.h"
 
-int tscheck_quick(
-	struct tscheck *c, const char *path, const struct tsreader_options *options, struct err *err)
+int tscheck_quick(struct tscheck *c, const char *path, const struct tsreader_options *options,
+	struct err *err)
 {
 	struct tshop *h = tshop_open(path, options->max_payload, err);
 	const struct tshop_member *m;
@@ -42,7 +42,8 @@ static int check_fields(const struct pref_block *b, struct err *err)
 		if (!v)
 			return err_at(err, "meta of record %u", i);
 		if (!object)
-			return err_set(err, ERR_CORRUPT, "meta of record %u is not a JSON object", i);
+			return err_set(
+				err, ERR_CORRUPT, "meta of record %u is not a JSON object", i);
 	}
 	return 0;
 }
@@ -56,12 +57,13 @@ static int check_block(const struct pref_schema *s, const struct tsblock *b, str
 		rc = check_fields(&block, err);
 	pref_block_release(&block);
 	return rc == 0 ? 0
-		       : err_at(err, "%s: block at byte %llu", strcmp(b->path, "-") ? b->path : "stdin",
+		       : err_at(err, "%s: block at byte %llu",
+				 strcmp(b->path, "-") ? b->path : "stdin",
 				 (unsigned long long)b->offset);
 }
 
-int tscheck_full(
-	struct tscheck *c, const char *path, const struct tsreader_options *options, struct err *err)
+int tscheck_full(struct tscheck *c, const char *path, const struct tsreader_options *options,
+	struct err *err)
 {
 	char *paths[1] = {(char *)(uintptr_t)path};
 	struct tsreader *r = tsreader_open(paths, 1, options, err);

@@ -13,11 +13,11 @@ struct tscheck {
 };
 
 /* Hops over all member headers: finds what is cut off, lost, doubled or moved, not what is damaged inside. */
-int tscheck_quick(
-	struct tscheck *c, const char *path, const struct tsreader_options *options, struct err *err);
+int tscheck_quick(struct tscheck *c, const char *path, const struct tsreader_options *options,
+	struct err *err);
 
 /* Inflates everything: all checksums, and of preference records all that pref_block_open() looks at. */
-int tscheck_full(
-	struct tscheck *c, const char *path, const struct tsreader_options *options, struct err *err);
+int tscheck_full(struct tscheck *c, const char *path, const struct tsreader_options *options,
+	struct err *err);
 
 #endif

@@ -19,7 +19,8 @@ int tsgrammar_order(const struct tsgrammar *g, const struct member *m, struct er
 			g->inside ? "a header before the END of the segment"
 				  : "no header before this member");
 	if (m->seq != seq)
-		return err_set(err, ERR_CORRUPT, "member number %llu where %llu is due: members are missing",
+		return err_set(err, ERR_CORRUPT,
+			"member number %llu where %llu is due: members are missing",
 			(unsigned long long)m->seq, (unsigned long long)seq);
 	if (m->first != records)
 		return err_set(err, ERR_CORRUPT, "record number %llu where %llu is due",
@@ -46,21 +47,24 @@ static int compare_heads(const struct meta *a, const struct meta *b, struct err 
 			y = meta_get(b, key);
 			if (!may_differ(key) && (!x || !y || strcmp(x, y)))
 				return err_set(err, ERR_MISMATCH,
-					"this segment's '%s' is '%.80s', the first segment's '%.80s'", key,
-					y ? y : "missing", x ? x : "missing");
+					"this segment's '%s' is '%.80s', the first segment's "
+					"'%.80s'",
+					key, y ? y : "missing", x ? x : "missing");
 		}
 	return 0;
 }
 
-int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uint8_t *payload, size_t n,
-	struct err *err)
+int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uint8_t *payload,
+	size_t n, struct err *err)
 {
-	const char *format = meta_get(&doc->meta, "format"), *version = meta_get(&doc->meta, "version");
+	const char *format = meta_get(&doc->meta, "format"),
+		   *version = meta_get(&doc->meta, "version");
 	struct sha256 h;
 	uint8_t digest[32];
 
 	if (doc->n || !format || strcmp(format, "tstream") || !version || strncmp(version, "1.", 2))
-		return err_set(err, ERR_CORRUPT, "the header does not say format tstream, version 1");
+		return err_set(
+			err, ERR_CORRUPT, "the header does not say format tstream, version 1");
 	g->inside = true;
 	g->seq = g->records = 0;
 	if (g->segments++)
@@ -72,7 +76,8 @@ int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uin
 	return meta_copy(&g->head, &doc->meta, err);
 }
 
-int tsgrammar_encode(struct buf *out, enum member_kind kind, const struct meta *meta, struct err *err)
+int tsgrammar_encode(
+	struct buf *out, enum member_kind kind, const struct meta *meta, struct err *err)
 {
 	struct safetensors doc = {.meta = *meta}; /* lent: not released */
 	uint64_t length = MEMBER_END_PAYLOAD - 8;
@@ -85,7 +90,8 @@ int tsgrammar_encode(struct buf *out, enum member_kind kind, const struct meta *
 	if (buf_check(out, err))
 		return -1;
 	if (out->len - start > MEMBER_END_PAYLOAD)
-		return err_set(err, ERR_LIMIT, "the ledger of END does not fit %d bytes", MEMBER_END_PAYLOAD);
+		return err_set(err, ERR_LIMIT, "the ledger of END does not fit %d bytes",
+			MEMBER_END_PAYLOAD);
 	memcpy(out->data + start, &length, 8);
 	return 0;
 }
@@ -150,7 +156,8 @@ static void sum_digests(struct tsgrammar *g)
 int tsgrammar_finish(struct tsgrammar *g, struct err *err)
 {
 	if (g->inside)
-		return err_set(err, ERR_CORRUPT, "the stream has no END: what wrote it did not finish");
+		return err_set(
+			err, ERR_CORRUPT, "the stream has no END: what wrote it did not finish");
 	if (!g->segments)
 		return err_set(err, ERR_CORRUPT, "no tensor stream: 0 bytes");
 	sum_digests(g);
@@ -161,7 +168,8 @@ int tsgrammar_join(struct tsgrammar *g, const struct tsgrammar *more, struct err
 {
 	struct tstotals *t = &g->totals;
 
-	if (g->segments ? compare_heads(&g->head, &more->head, err) : meta_copy(&g->head, &more->head, err))
+	if (g->segments ? compare_heads(&g->head, &more->head, err)
+			: meta_copy(&g->head, &more->head, err))
 		return -1;
 	if (!g->segments)
 		memcpy(g->head_sha256, more->head_sha256, sizeof g->head_sha256);

@@ -25,22 +25,26 @@
 /* What the END members said, summed over segments. */
 struct tstotals {
 	uint64_t records, members, tokens; /* members: between H and END */
-	uint64_t dropped, truncated;       /* by every tool so far */
-	char payload_sha256[65];           /* of the only segment, or of all their digests in order;
+	uint64_t dropped, truncated;	   /* by every tool so far */
+	char payload_sha256[65];	   /* of the only segment, or of all their digests in order;
 					      "" where an END that was not checked does not say it */
 };
 
 struct tsgrammar {
-	struct meta head;         /* the first segment's */
-	char head_sha256[65];     /* of its payload */
-	uint64_t segments;        /* begun */
-	uint64_t seq, records;    /* within this segment: members and records so far */
-	bool inside;              /* a segment: after H, before E */
-	struct tstotals totals;   /* of the segments that ended; the digest after tsgrammar_finish() */
-	struct buf digests;       /* of the segments that ended, 64 digits each */
+	struct meta head;      /* the first segment's */
+	char head_sha256[65];  /* of its payload */
+	uint64_t segments;     /* begun */
+	uint64_t seq, records; /* within this segment: members and records so far */
+	bool inside;	       /* a segment: after H, before E */
+	struct tstotals
+		totals;	    /* of the segments that ended; the digest after tsgrammar_finish() */
+	struct buf digests; /* of the segments that ended, 64 digits each */
 };
 
-#define TSGRAMMAR_INIT {.head = META_INIT}
+#define TSGRAMMAR_INIT                                                                             \
+	{                                                                                          \
+		.head = META_INIT                                                                  \
+	}
 
 void tsgrammar_release(struct tsgrammar *g);
 
@@ -48,11 +52,12 @@ void tsgrammar_release(struct tsgrammar *g);
 int tsgrammar_order(const struct tsgrammar *g, const struct member *m, struct err *err);
 
 /* Opens a segment. doc is that of the n bytes at payload. ERR_CORRUPT, ERR_MISMATCH. */
-int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uint8_t *payload, size_t n,
-	struct err *err);
+int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uint8_t *payload,
+	size_t n, struct err *err);
 
 /* Appends the payload of an H or E: a document of that metadata; E's is of a fixed size (ERR_LIMIT). */
-int tsgrammar_encode(struct buf *out, enum member_kind kind, const struct meta *meta, struct err *err);
+int tsgrammar_encode(
+	struct buf *out, enum member_kind kind, const struct meta *meta, struct err *err);
 
 /* What a reader of all payloads knows of a segment. */
 struct tsgrammar_seen {

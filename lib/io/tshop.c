@@ -13,7 +13,7 @@ struct tshop {
 	int fd;
 	bool seekable, ended;
 	uint64_t max_payload, size; /* size: of a seekable file */
-	uint64_t offset, left;      /* of what is read next; of the member, behind that */
+	uint64_t offset, left;	    /* of what is read next; of the member, behind that */
 	struct tshop_member current;
 	struct tsgrammar grammar;
 	struct buf scratch;
@@ -88,7 +88,8 @@ int tshop_read_body(struct tshop *h, struct buf *out, struct err *err)
 	if (!p)
 		return buf_check(out, err);
 	if (read_body(h, p, h->left, err))
-		return err_at(err, "%s: member at byte %llu", strcmp(h->path, "-") ? h->path : "stdin",
+		return err_at(err, "%s: member at byte %llu",
+			strcmp(h->path, "-") ? h->path : "stdin",
 			(unsigned long long)h->current.offset);
 	return 0;
 }
@@ -107,10 +108,10 @@ static int take_small(struct tshop *h, struct err *err)
 		return -1;
 	payload = mem_new_aligned(m->usize, 1, err);
 	rc = !payload || member_decode(m, (uint8_t *)h->scratch.data, payload, err) ||
-		safetensors_parse(&h->current.doc, payload, m->usize, SAFETENSORS_STRICT, err) ||
-		(m->kind == MEMBER_HEADER
-				? tsgrammar_head(&h->grammar, &h->current.doc, payload, m->usize, err)
-				: tsgrammar_end(&h->grammar, m, &h->current.doc, NULL, err));
+	     safetensors_parse(&h->current.doc, payload, m->usize, SAFETENSORS_STRICT, err) ||
+	     (m->kind == MEMBER_HEADER
+			     ? tsgrammar_head(&h->grammar, &h->current.doc, payload, m->usize, err)
+			     : tsgrammar_end(&h->grammar, m, &h->current.doc, NULL, err));
 	free(payload);
 	return rc ? -1 : 0;
 }

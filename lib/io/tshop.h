@@ -23,7 +23,7 @@ struct tshop;
 
 struct tshop_member {
 	struct member member;
-	uint64_t offset;        /* of the member within the file, in bytes */
+	uint64_t offset;	/* of the member within the file, in bytes */
 	struct safetensors doc; /* of H and E; empty for others */
 };
 

@@ -16,8 +16,8 @@
 /* A member on its way from the reading thread over the inflating ones to the caller. */
 struct job {
 	struct tsblock block;
-	uint8_t *rest;  /* what follows the header */
-	bool last;      /* end of input instead of a member */
+	uint8_t *rest;	/* what follows the header */
+	bool last;	/* end of input instead of a member */
 	struct err err; /* code 0: fine */
 };
 
@@ -33,7 +33,7 @@ struct tsreader {
 	struct tsgrammar grammar;
 	struct sha256 payloads; /* of this segment */
 	uint64_t tokens, bytes; /* of this segment; of all members */
-	struct err err;         /* what tsreader_next() fails with from now on */
+	struct err err;		/* what tsreader_next() fails with from now on */
 };
 
 static void job_free(struct job *j)
@@ -48,30 +48,44 @@ static void job_free(struct job *j)
 
 static int place(struct job *j, struct err *err)
 {
-	return err_at(err, "%s: member at byte %llu", strcmp(j->block.path, "-") ? j->block.path : "stdin",
+	return err_at(err, "%s: member at byte %llu",
+		strcmp(j->block.path, "-") ? j->block.path : "stdin",
 		(unsigned long long)j->block.offset);
+}
+
+/* In the order of distrust: nothing is allocated for a body that is not what was written. */
+static int decode_member(struct tsblock *b, const uint8_t *rest, struct err *err)
+{
+	const struct member *m = &b->member;
+
+	if (member_check_body(m, rest, err))
+		return -1;
+	b->payload = mem_new_aligned(m->usize, 1, err);
+	if (!b->payload || member_inflate(m, rest, b->payload, err))
+		return -1;
+	return member_ancillary(m)
+		       ? 0
+		       : safetensors_parse(&b->doc, b->payload, m->usize, SAFETENSORS_STRICT, err);
 }
 
 static void decode(void *arg)
 {
 	struct job *j = arg;
-	struct member *m = &j->block.member;
 
 	if (j->err.code || j->last)
 		return;
-	j->block.payload = mem_new_aligned(m->usize, 1, &j->err);
-	if (!j->block.payload || member_decode(m, j->rest, j->block.payload, &j->err) ||
-		(!member_ancillary(m) && safetensors_parse(&j->block.doc, j->block.payload, m->usize,
-						 SAFETENSORS_STRICT, &j->err)))
+	if (decode_member(&j->block, j->rest, &j->err))
 		place(j, &j->err);
 	free(j->rest);
 	j->rest = NULL;
 }
 
 /* As fd_read, but fails when the reader is closed meanwhile. */
-static int read_awake(const struct tsreader *r, int fd, void *p, size_t n, size_t *got, struct err *err)
+static int read_awake(
+	const struct tsreader *r, int fd, void *p, size_t n, size_t *got, struct err *err)
 {
-	struct pollfd ready[2] = {{.fd = fd, .events = POLLIN}, {.fd = r->wake[0], .events = POLLIN}};
+	struct pollfd ready[2] = {
+		{.fd = fd, .events = POLLIN}, {.fd = r->wake[0], .events = POLLIN}};
 	ssize_t k;
 
 	for (*got = 0; *got < n; *got += (size_t)k) {
@@ -214,8 +228,9 @@ static int finish(struct tsreader *r, struct err *err)
 {
 	const char *last = r->npaths ? r->paths[r->npaths - 1] : "-";
 
-	return tsgrammar_finish(&r->grammar, err) ? err_at(err, "%s", strcmp(last, "-") ? last : "stdin")
-						  : 0;
+	return tsgrammar_finish(&r->grammar, err)
+		       ? err_at(err, "%s", strcmp(last, "-") ? last : "stdin")
+		       : 0;
 }
 
 /* The next member that is no ancillary one: 1, 0 at the end of all input, -1. */

@@ -27,15 +27,16 @@ struct tsreader;
 
 struct tsblock {
 	struct member member;
-	uint64_t offset;         /* of the member within its file, in bytes */
-	const char *path;        /* that file */
-	uint8_t *payload;        /* member.usize bytes on a 64-byte boundary; may be taken, for free(): set to NULL */
-	struct safetensors doc;  /* of the payload */
+	uint64_t offset;  /* of the member within its file, in bytes */
+	const char *path; /* that file */
+	uint8_t *
+		payload; /* member.usize bytes on a 64-byte boundary; may be taken, for free(): set to NULL */
+	struct safetensors doc; /* of the payload */
 };
 
 struct tsreader_options {
-	int threads;           /* that inflate; 0: the caller's own */
-	uint64_t max_payload;  /* 0: MEMBER_MAX_PAYLOAD */
+	int threads;	      /* that inflate; 0: the caller's own */
+	uint64_t max_payload; /* 0: MEMBER_MAX_PAYLOAD */
 };
 
 /*

@@ -21,7 +21,7 @@ struct parts {
 	const struct tsgrammar *whole;
 	const char *prefix;
 	const struct meta *meta;
-	int n, at;             /* at: the one that is open */
+	int n, at; /* at: the one that is open */
 	struct outfile file;
 	uint64_t seq, records; /* of it */
 	struct buf scratch;
@@ -79,11 +79,13 @@ static int put_scratch(struct parts *p, uint32_t nrec, struct err *err)
 {
 	p->seq++;
 	p->records += nrec;
-	return fd_write(p->file.fd, p->scratch.data, p->scratch.len, err) ? err_at(err, "%s", p->file.path) : 0;
+	return fd_write(p->file.fd, p->scratch.data, p->scratch.len, err)
+		       ? err_at(err, "%s", p->file.path)
+		       : 0;
 }
 
-static int put_payload(
-	struct parts *p, enum member_kind kind, const struct buf *payload, uint32_t nrec, struct err *err)
+static int put_payload(struct parts *p, enum member_kind kind, const struct buf *payload,
+	uint32_t nrec, struct err *err)
 {
 	struct member m = {.kind = (char)kind, .nrec = nrec, .seq = p->seq, .first = p->records};
 
@@ -94,10 +96,12 @@ static int put_payload(
 	return put_scratch(p, nrec, err);
 }
 
-static int put_meta(struct parts *p, enum member_kind kind, const struct meta *meta, struct err *err)
+static int put_meta(
+	struct parts *p, enum member_kind kind, const struct meta *meta, struct err *err)
 {
 	struct buf payload = BUF_INIT;
-	int rc = tsgrammar_encode(&payload, kind, meta, err) || put_payload(p, kind, &payload, 0, err);
+	int rc = tsgrammar_encode(&payload, kind, meta, err) ||
+		 put_payload(p, kind, &payload, 0, err);
 
 	buf_release(&payload);
 	return rc ? -1 : 0;
@@ -125,11 +129,11 @@ static int finish_part(struct parts *p, struct err *err)
 	int rc;
 
 	rc = meta_set_int(&end, "records", (int64_t)p->records, err) ||
-		meta_set_int(&end, "members", (int64_t)p->seq - 1, err) ||
-		meta_set_int(&end, "dropped", p->at ? 0 : (int64_t)t->dropped, err) ||
-		meta_set_int(&end, "truncated", p->at ? 0 : (int64_t)t->truncated, err) ||
-		(*t->payload_sha256 && meta_set(&end, "input.sha256", t->payload_sha256, err)) ||
-		put_meta(p, MEMBER_END, &end, err) || outfile_commit(&p->file, err);
+	     meta_set_int(&end, "members", (int64_t)p->seq - 1, err) ||
+	     meta_set_int(&end, "dropped", p->at ? 0 : (int64_t)t->dropped, err) ||
+	     meta_set_int(&end, "truncated", p->at ? 0 : (int64_t)t->truncated, err) ||
+	     (*t->payload_sha256 && meta_set(&end, "input.sha256", t->payload_sha256, err)) ||
+	     put_meta(p, MEMBER_END, &end, err) || outfile_commit(&p->file, err);
 	meta_release(&end);
 	outfile_close(&p->file);
 	return rc ? -1 : 0;
@@ -175,15 +179,16 @@ static int put_records(
 		pref_block_get(b, i, &r);
 		prefcolumns_add(&c, &r);
 	}
-	rc = prefcolumns_encode(&c, &payload, err) || put_payload(p, MEMBER_BLOCK, &payload, to - from, err);
+	rc = prefcolumns_encode(&c, &payload, err) ||
+	     put_payload(p, MEMBER_BLOCK, &payload, to - from, err);
 	prefcolumns_release(&c);
 	buf_release(&payload);
 	return rc ? -1 : 0;
 }
 
 /* The block, whose first record is number first of the file, goes to two parts or more. */
-static int cut_block(
-	struct parts *p, const struct member *m, const struct buf *body, uint64_t first, struct err *err)
+static int cut_block(struct parts *p, const struct member *m, const struct buf *body,
+	uint64_t first, struct err *err)
 {
 	struct safetensors doc = SAFETENSORS_INIT;
 	uint8_t *payload = mem_new_aligned(m->usize, 1, err);
@@ -193,9 +198,9 @@ static int cut_block(
 	int rc;
 
 	rc = !payload || pref_schema_get(&schema, &p->whole->head, err) ||
-		member_decode(m, (const uint8_t *)body->data, payload, err) ||
-		safetensors_parse(&doc, payload, m->usize, SAFETENSORS_STRICT, err) ||
-		pref_block_open(&b, &schema, &doc, payload, m->nrec, err);
+	     member_decode(m, (const uint8_t *)body->data, payload, err) ||
+	     safetensors_parse(&doc, payload, m->usize, SAFETENSORS_STRICT, err) ||
+	     pref_block_open(&b, &schema, &doc, payload, m->nrec, err);
 	for (uint32_t from = 0, to; rc == 0 && from < m->nrec; from = to) {
 		left = boundary(p, p->at + 1) - (first + from);
 		to = left < m->nrec - from ? from + (uint32_t)left : m->nrec;
@@ -207,8 +212,8 @@ static int cut_block(
 	return rc ? -1 : 0;
 }
 
-static int split_block(
-	struct parts *p, const struct member *m, const struct buf *body, uint64_t first, struct err *err)
+static int split_block(struct parts *p, const struct member *m, const struct buf *body,
+	uint64_t first, struct err *err)
 {
 	while (first >= boundary(p, p->at + 1))
 		if (next_part(p, err))
@@ -234,7 +239,8 @@ static int split_all(struct tssplit *s, struct parts *p, struct err *err)
 		else if (tshop_read_body(h, &body, err))
 			rc = -1;
 		else if (split_block(p, &m->member, &body, first, err))
-			rc = err_at(err, "%s: member at byte %llu", s->path, (unsigned long long)m->offset);
+			rc = err_at(err, "%s: member at byte %llu", s->path,
+				(unsigned long long)m->offset);
 		first += m->member.nrec;
 	}
 	while (rc == 0 && p->at + 1 < p->n)
@@ -246,14 +252,16 @@ static int split_all(struct tssplit *s, struct parts *p, struct err *err)
 	return rc;
 }
 
-int tssplit_write(struct tssplit *s, const char *prefix, int n, const struct meta *meta, struct err *err)
+int tssplit_write(
+	struct tssplit *s, const char *prefix, int n, const struct meta *meta, struct err *err)
 {
-	struct parts p = {.whole = tshop_grammar(s->hop), .prefix = prefix, .n = n, .file = {.fd = -1}};
+	struct parts p = {
+		.whole = tshop_grammar(s->hop), .prefix = prefix, .n = n, .file = {.fd = -1}};
 	struct meta head = META_INIT;
 	int rc;
 
 	rc = meta_copy(&head, meta, err) || meta_set(&head, "format", "tstream", err) ||
-		meta_set(&head, "version", "1.0", err);
+	     meta_set(&head, "version", "1.0", err);
 	p.meta = &head;
 	if (rc == 0)
 		rc = split_all(s, &p, err);

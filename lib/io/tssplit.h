@@ -34,7 +34,8 @@ const struct tsgrammar *tssplit_grammar(const struct tssplit *s);
  * Writes n parts (some of them empty if there are fewer records), each under its name only when it is
  * complete; meta becomes the header of each. The ledger of what was lost goes into the first.
  */
-int tssplit_write(struct tssplit *s, const char *prefix, int n, const struct meta *meta, struct err *err);
+int tssplit_write(
+	struct tssplit *s, const char *prefix, int n, const struct meta *meta, struct err *err);
 
 void tssplit_close(struct tssplit *s); /* NULL is fine */
 

@@ -28,8 +28,8 @@ struct tswriter {
 	int level, threads;
 	uint64_t seq, records;
 	struct sha256 payloads; /* the draining thread's, until it ended */
-	struct err drain_err;   /* likewise */
-	bool broken;            /* atomic: drain_err is set */
+	struct err drain_err;	/* likewise */
+	bool broken;		/* atomic: drain_err is set */
 };
 
 static void job_free(struct job *j)
@@ -57,7 +57,8 @@ static void *drain(void *arg)
 		if (ok && (j->err.code || fd_write(w->file.fd, j->out.data, j->out.len, &j->err))) {
 			ok = false;
 			w->drain_err = j->err;
-			err_at(&w->drain_err, "%s", strcmp(w->file.path, "-") ? w->file.path : "stdout");
+			err_at(&w->drain_err, "%s",
+				strcmp(w->file.path, "-") ? w->file.path : "stdout");
 			__atomic_store_n(&w->broken, true, __ATOMIC_RELEASE);
 		}
 		if (ok && j->member.kind != MEMBER_END)
@@ -92,7 +93,8 @@ static int put(struct tswriter *w, enum member_kind kind, void *payload, size_t 
 	return 0;
 }
 
-static int put_meta(struct tswriter *w, enum member_kind kind, const struct meta *meta, struct err *err)
+static int put_meta(
+	struct tswriter *w, enum member_kind kind, const struct meta *meta, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -120,10 +122,10 @@ static int start(struct tswriter *w, const char *path, const struct meta *meta, 
 	if (!w->draining)
 		return err_set(err, ERR_FAILED, "cannot start a thread that writes");
 	rc = meta_copy(&head, meta, err) || meta_set(&head, "format", "tstream", err) ||
-			meta_set(&head, "version", "1.0", err) ||
-			put_meta(w, MEMBER_HEADER, &head, err)
-		? -1
-		: 0;
+			     meta_set(&head, "version", "1.0", err) ||
+			     put_meta(w, MEMBER_HEADER, &head, err)
+		     ? -1
+		     : 0;
 	meta_release(&head);
 	return rc;
 }
@@ -174,8 +176,8 @@ static int restart(struct tswriter *w, struct err *err)
 	return w->draining ? 0 : err_set(err, ERR_FAILED, "cannot start a thread that writes");
 }
 
-int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t tokens, uint64_t dropped,
-	uint64_t truncated, const struct meta *extra, struct err *err)
+int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t tokens,
+	uint64_t dropped, uint64_t truncated, const struct meta *extra, struct err *err)
 {
 	static const struct tstotals none;
 	struct meta end = META_INIT;
@@ -188,15 +190,16 @@ int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t t
 	sha256_finish(&w->payloads, digest);
 	sha256_hex(digest, hex);
 	rc = (extra && meta_copy(&end, extra, err)) ||
-		(input && *input->payload_sha256 && meta_set(&end, "input.sha256", input->payload_sha256, err));
+	     (input && *input->payload_sha256 &&
+		     meta_set(&end, "input.sha256", input->payload_sha256, err));
 	input = input ? input : &none;
 	rc = rc || meta_set_int(&end, "records", (int64_t)w->records, err) ||
-		meta_set_int(&end, "members", (int64_t)w->seq - 1, err) ||
-		meta_set_int(&end, "tokens", (int64_t)tokens, err) ||
-		meta_set_int(&end, "dropped", (int64_t)(dropped + input->dropped), err) ||
-		meta_set_int(&end, "truncated", (int64_t)(truncated + input->truncated), err) ||
-		meta_set(&end, "payload.sha256", hex, err) || restart(w, err) ||
-		put_meta(w, MEMBER_END, &end, err) || stop(w, err) || outfile_commit(&w->file, err);
+	     meta_set_int(&end, "members", (int64_t)w->seq - 1, err) ||
+	     meta_set_int(&end, "tokens", (int64_t)tokens, err) ||
+	     meta_set_int(&end, "dropped", (int64_t)(dropped + input->dropped), err) ||
+	     meta_set_int(&end, "truncated", (int64_t)(truncated + input->truncated), err) ||
+	     meta_set(&end, "payload.sha256", hex, err) || restart(w, err) ||
+	     put_meta(w, MEMBER_END, &end, err) || stop(w, err) || outfile_commit(&w->file, err);
 	meta_release(&end);
 	return rc ? -1 : 0;
 }

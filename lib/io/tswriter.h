@@ -36,8 +36,8 @@ int tswriter_put(struct tswriter *w, void *payload, size_t n, uint32_t nrec, str
  * what was read, NULL if none; dropped and truncated: by this program). extra, which may be NULL, are
  * further entries. Gives the file its name. 0 or -1. Then, or instead, close.
  */
-int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t tokens, uint64_t dropped,
-	uint64_t truncated, const struct meta *extra, struct err *err);
+int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t tokens,
+	uint64_t dropped, uint64_t truncated, const struct meta *extra, struct err *err);
 
 void tswriter_close(struct tswriter *w); /* NULL is fine; an unfinished file is removed */
 

@@ -60,8 +60,9 @@ int zip_inflate(const void *data, size_t n, void *out, size_t size, struct err *
 	rc = inflate(&z, Z_FINISH);
 	inflateEnd(&z);
 	if (rc != Z_STREAM_END || z.avail_in || z.total_out != size)
-		return err_set(err, ERR_CORRUPT, "compressed data is damaged (%lu of %zu bytes came out)",
-			z.total_out, size);
+		return err_set(err, ERR_CORRUPT,
+			"compressed data is damaged (%lu of %zu bytes came out)", z.total_out,
+			size);
 	return 0;
 }
 
