@@ -200,35 +200,53 @@ int outfile_open(struct outfile *f, const char *path, struct err *err)
 	return f->fd < 0 ? -1 : 0;
 }
 
+/* Some file systems cannot sync a folder and say EINVAL. */
+static int sync_folder(const char *folder, struct err *err)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 || (fsync(fd) && errno != EINVAL))
+		rc = err_sys(err, "%s: cannot sync the folder", folder);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 int file_sync_folder(const char *path, struct err *err)
 {
 	char *folder = path_parent(path, err);
-	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int rc = 0;
+	int rc = folder ? sync_folder(folder, err) : -1;
 
-	/* Some file systems cannot sync a folder and say EINVAL. */
-	if (folder && (fd < 0 || (fsync(fd) && errno != EINVAL)))
-		rc = err_sys(err, "%s: cannot sync its folder", path);
-	if (fd >= 0)
-		close(fd);
 	free(folder);
-	return folder ? rc : -1;
+	return rc;
 }
 
-int outfile_commit(struct outfile *f, struct err *err)
+/* After the rename nothing must fail that could have failed before. */
+static int commit(struct outfile *f, const char *folder, struct err *err)
 {
-	if (!f->temporary && !f->named_last)
-		return 0;
 	if (fsync(f->fd))
 		return err_sys(err, "%s", f->path);
 	if (!f->temporary && name_temporary(f, err))
 		return -1;
 	if (rename(f->temporary, f->path))
 		return err_sys(err, "%s", f->path);
-	f->named_last = false;
 	free(f->temporary);
 	f->temporary = NULL;
-	return file_sync_folder(f->path, err);
+	f->named_last = false;
+	return sync_folder(folder, err);
+}
+
+int outfile_commit(struct outfile *f, struct err *err)
+{
+	char *folder;
+	int rc;
+
+	if (!f->temporary && !f->named_last)
+		return 0;
+	folder = path_parent(f->path, err);
+	rc = folder ? commit(f, folder, err) : -1;
+	free(folder);
+	return rc;
 }
 
 void outfile_close(struct outfile *f)

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "io/json.h"
 
-#define STRICT_HEADER ((uint64_t)1 << 20)
 #define STRICT_TENSORS 64
 #define STRICT_RANK 4
 #define LENIENT_HEADER ((uint64_t)100000000)
@@ -255,10 +254,9 @@ static int check_canonical(const struct safetensors *s, const uint8_t *doc, stru
 			return err_set(err, ERR_CORRUPT, "tensor '%s' is out of order",
 				s->tensors[i].name);
 	write_header(s, &again);
-	rc = buf_check(&again, err);
-	while (rc == 0 && s->n == 0 && again.len < s->data &&
-		!again.failed) /* END is of a fixed size */
+	while (s->n == 0 && again.len < s->data && !again.failed) /* END is of a fixed size */
 		buf_add_char(&again, ' ');
+	rc = buf_check(&again, err);
 	if (rc == 0 && (again.len != s->data || s->data % 64 ||
 			       memcmp(again.data + 8, doc + 8, s->data - 8)))
 		rc = err_set(err, ERR_CORRUPT, "safetensors header is not canonical");
@@ -278,7 +276,7 @@ int safetensors_parse(struct safetensors *s, const void *doc, size_t size,
 	if (size < 8)
 		return err_set(err, ERR_CORRUPT, "safetensors: %zu bytes are too few", size);
 	memcpy(&length, doc, 8);
-	if (length > (strict ? STRICT_HEADER : LENIENT_HEADER) || length > size - 8)
+	if (length > (strict ? SAFETENSORS_STRICT_HEADER : LENIENT_HEADER) || length > size - 8)
 		return err_set(err, ERR_CORRUPT,
 			"safetensors: a header of %llu bytes in a file of %zu",
 			(unsigned long long)length, size);

@@ -23,6 +23,7 @@
 #include "io/meta.h"
 
 #define SAFETENSORS_MAX_RANK 8
+#define SAFETENSORS_STRICT_HEADER ((uint64_t)1 << 20) /* bytes */
 
 struct safetensor {
 	char *name;

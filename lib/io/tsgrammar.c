@@ -83,8 +83,13 @@ int tsgrammar_encode(
 	uint64_t length = MEMBER_END_PAYLOAD - 8;
 	size_t start = out->len;
 
-	if (safetensors_encode(&doc, out, err) || kind != MEMBER_END)
-		return buf_check(out, err);
+	if (safetensors_encode(&doc, out, err))
+		return -1;
+	if (out->len - start - 8 > SAFETENSORS_STRICT_HEADER)
+		return err_set(err, ERR_LIMIT, "%zu bytes of metadata are too many for a header",
+			out->len - start);
+	if (kind != MEMBER_END)
+		return 0;
 	while (out->len - start < MEMBER_END_PAYLOAD && !out->failed)
 		buf_add_char(out, ' ');
 	if (buf_check(out, err))

@@ -55,7 +55,7 @@ int tsgrammar_order(const struct tsgrammar *g, const struct member *m, struct er
 int tsgrammar_head(struct tsgrammar *g, const struct safetensors *doc, const uint8_t *payload,
 	size_t n, struct err *err);
 
-/* Appends the payload of an H or E: a document of that metadata; E's is of a fixed size (ERR_LIMIT). */
+/* Appends the payload of an H or E: a document of that metadata, if it fits (ERR_LIMIT). */
 int tsgrammar_encode(
 	struct buf *out, enum member_kind kind, const struct meta *meta, struct err *err);
 

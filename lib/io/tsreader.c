@@ -17,7 +17,7 @@
 struct job {
 	struct tsblock block;
 	uint8_t *rest;	/* what follows the header */
-	bool last;	/* end of input instead of a member */
+	bool eof;	/* the end of a file instead of a member */
 	struct err err; /* code 0: fine */
 };
 
@@ -30,6 +30,8 @@ struct tsreader {
 	bool feeding;
 	int wake[2]; /* a pipe: closing its writing end wakes the feeder from a read that may never end */
 	struct job *current;
+	int files;	   /* of the paths, read to their ends */
+	uint64_t segments; /* in those */
 	struct tsgrammar grammar;
 	struct sha256 payloads; /* of this segment */
 	uint64_t tokens, bytes; /* of this segment; of all members */
@@ -72,7 +74,7 @@ static void decode(void *arg)
 {
 	struct job *j = arg;
 
-	if (j->err.code || j->last)
+	if (j->err.code || j->eof)
 		return;
 	if (decode_member(&j->block, j->rest, &j->err))
 		place(j, &j->err);
@@ -155,11 +157,11 @@ static bool feed_file(struct tsreader *r, const char *path)
 		j->block.offset = offset;
 		j->err = err;
 		rc = fd < 0 ? -1 : read_member(r, fd, j);
+		j->eof = rc == 0;
 		offset += j->block.member.csize;
-		if (rc == 0 || !conveyor_put(r->belt, j)) {
+		if (!conveyor_put(r->belt, j)) {
 			job_free(j);
-			if (rc)
-				rc = -1;
+			rc = -1;
 		}
 	}
 	if (fd >= 0)
@@ -169,22 +171,11 @@ static bool feed_file(struct tsreader *r, const char *path)
 
 static void *feed(void *arg)
 {
-	static char dash[] = "-";
 	struct tsreader *r = arg;
-	struct err nomem = ERR_INIT;
-	struct job *j;
-	bool whole = true;
 
-	for (int i = 0; whole && i < (r->npaths ? r->npaths : 1); i++)
-		whole = feed_file(r, r->npaths ? r->paths[i] : dash);
-	if (whole) {
-		j = mem_new(1, sizeof *j, &nomem);
-		if (j) {
-			j->last = true;
-			if (!conveyor_put(r->belt, j))
-				job_free(j);
-		}
-	}
+	for (int i = 0; i < r->npaths; i++)
+		if (!feed_file(r, r->paths[i]))
+			break;
 	conveyor_end(r->belt);
 	return NULL;
 }
@@ -224,13 +215,18 @@ static int take_member(struct tsreader *r, const struct tsblock *b, struct err *
 	return 0;
 }
 
-static int finish(struct tsreader *r, struct err *err)
+/* Every file must hold whole segments, and one at least. */
+static int end_file(struct tsreader *r, const char *path, struct err *err)
 {
-	const char *last = r->npaths ? r->paths[r->npaths - 1] : "-";
+	int rc = 0;
 
-	return tsgrammar_finish(&r->grammar, err)
-		       ? err_at(err, "%s", strcmp(last, "-") ? last : "stdin")
-		       : 0;
+	if (r->grammar.segments == r->segments)
+		rc = err_set(err, ERR_CORRUPT, "no tensor stream: 0 bytes");
+	if (rc || tsgrammar_finish(&r->grammar, err))
+		return err_at(err, "%s", strcmp(path, "-") ? path : "stdin");
+	r->segments = r->grammar.segments;
+	r->files++;
+	return 0;
 }
 
 /* The next member that is no ancillary one: 1, 0 at the end of all input, -1. */
@@ -238,9 +234,7 @@ static int take_next(struct tsreader *r, struct err *err)
 {
 	struct job *j;
 
-	for (;;) {
-		if (r->current && r->current->last)
-			return 0;
+	while (r->files < r->npaths) {
 		job_free(r->current);
 		j = r->current = conveyor_take(r->belt);
 		if (!j)
@@ -249,13 +243,16 @@ static int take_next(struct tsreader *r, struct err *err)
 			*err = j->err;
 			return -1;
 		}
-		if (j->last)
-			return finish(r, err);
+		if (j->eof && end_file(r, j->block.path, err))
+			return -1;
+		if (j->eof)
+			continue;
 		if (take_member(r, &j->block, err))
 			return place(j, err);
 		if (!member_ancillary(&j->block.member))
 			return 1;
 	}
+	return 0;
 }
 
 /* As take_next(); once failed, always failed. */
@@ -268,6 +265,8 @@ static int next_member(struct tsreader *r, struct err *err)
 	return rc;
 }
 
+static char dash[] = "-", *const standard_input[] = {dash};
+
 struct tsreader *tsreader_open(
 	char *const *paths, int n, const struct tsreader_options *options, struct err *err)
 {
@@ -276,8 +275,8 @@ struct tsreader *tsreader_open(
 
 	if (!r)
 		return NULL;
-	r->paths = paths;
-	r->npaths = n;
+	r->paths = n ? paths : standard_input;
+	r->npaths = n ? n : 1;
 	r->max_payload = options->max_payload ? options->max_payload : MEMBER_MAX_PAYLOAD;
 	r->wake[0] = r->wake[1] = -1;
 	r->belt = conveyor_new(threads, 2 * threads + 2, decode, err);

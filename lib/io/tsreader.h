@@ -40,7 +40,7 @@ struct tsreader_options {
 };
 
 /*
- * Opens n files, read one after the other as if by cat(1); n = 0, or the path "-", is standard input.
+ * Opens n files, read one after the other; n = 0, or the path "-", is standard input. Each must be whole.
  * Reads the first header. paths must outlive the reader. NULL on failure.
  */
 struct tsreader *tsreader_open(

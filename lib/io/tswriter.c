@@ -105,6 +105,16 @@ static int put_meta(
 	return put(w, kind, b.data, b.len, 0, err);
 }
 
+/* A belt, and the thread at its end. */
+static int run(struct tswriter *w, int threads, struct err *err)
+{
+	w->belt = conveyor_new(threads, 2 * threads + 2, encode, err);
+	if (!w->belt)
+		return -1;
+	w->draining = pthread_create(&w->drain, NULL, drain, w) == 0;
+	return w->draining ? 0 : err_set(err, ERR_FAILED, "cannot start a thread that writes");
+}
+
 static int start(struct tswriter *w, const char *path, const struct meta *meta, struct err *err)
 {
 	struct meta head = META_INIT;
@@ -115,12 +125,8 @@ static int start(struct tswriter *w, const char *path, const struct meta *meta, 
 	if (isatty(w->file.fd))
 		return err_set(err, ERR_USAGE,
 			"a tensor stream is not written to a terminal; use -o FILE or a pipe");
-	w->belt = conveyor_new(w->threads, 2 * w->threads + 2, encode, err);
-	if (!w->belt)
+	if (run(w, w->threads, err))
 		return -1;
-	w->draining = pthread_create(&w->drain, NULL, drain, w) == 0;
-	if (!w->draining)
-		return err_set(err, ERR_FAILED, "cannot start a thread that writes");
 	rc = meta_copy(&head, meta, err) || meta_set(&head, "format", "tstream", err) ||
 			     meta_set(&head, "version", "1.0", err) ||
 			     put_meta(w, MEMBER_HEADER, &head, err)
@@ -169,13 +175,6 @@ static int stop(struct tswriter *w, struct err *err)
 	return -1;
 }
 
-static int restart(struct tswriter *w, struct err *err)
-{
-	w->belt = conveyor_new(0, 1, encode, err);
-	w->draining = w->belt && pthread_create(&w->drain, NULL, drain, w) == 0;
-	return w->draining ? 0 : err_set(err, ERR_FAILED, "cannot start a thread that writes");
-}
-
 int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t tokens,
 	uint64_t dropped, uint64_t truncated, const struct meta *extra, struct err *err)
 {
@@ -198,7 +197,7 @@ int tswriter_finish(struct tswriter *w, const struct tstotals *input, uint64_t t
 	     meta_set_int(&end, "tokens", (int64_t)tokens, err) ||
 	     meta_set_int(&end, "dropped", (int64_t)(dropped + input->dropped), err) ||
 	     meta_set_int(&end, "truncated", (int64_t)(truncated + input->truncated), err) ||
-	     meta_set(&end, "payload.sha256", hex, err) || restart(w, err) ||
+	     meta_set(&end, "payload.sha256", hex, err) || run(w, 0, err) ||
 	     put_meta(w, MEMBER_END, &end, err) || stop(w, err) || outfile_commit(&w->file, err);
 	meta_release(&end);
 	return rc ? -1 : 0;

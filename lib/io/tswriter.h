@@ -17,7 +17,7 @@
 struct tswriter;
 
 struct tswriter_options {
-	int threads; /* that deflate; 0: the caller's own */
+	int threads; /* that deflate; 0: the one that writes */
 	int level;   /* 0 to 9; 0 stores */
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/sha256.h"
 #include "io/file.h"
 #include "io/prefreader.h"
@@ -23,6 +24,57 @@
 #include "io/zip.h"
 
 static const struct tsreader_options alone = {.threads = 0};
+
+/* ---- lib/base/mem.c again, to be told to fail */
+
+static long allowed = -1; /* allocations from now on; negative: any number */
+
+static bool refused(struct err *err)
+{
+	if (__atomic_load_n(&allowed, __ATOMIC_RELAXED) < 0)
+		return false;
+	if (__atomic_fetch_sub(&allowed, 1, __ATOMIC_RELAXED) > 0)
+		return false;
+	__atomic_store_n(&allowed, 0, __ATOMIC_RELAXED); /* and none after that one */
+	err_set(err, ERR_LIMIT, "refused");
+	return true;
+}
+
+void *mem_new(size_t n, size_t size, struct err *err)
+{
+	return refused(err) ? NULL : calloc(n ? n : 1, size);
+}
+
+void *mem_new_aligned(size_t n, size_t size, struct err *err)
+{
+	return refused(err) ? NULL : aligned_alloc(64, (n * size + 64) / 64 * 64);
+}
+
+int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err)
+{
+	void *p;
+
+	if (need <= *cap)
+		return 0;
+	if (refused(err))
+		return -1;
+	memcpy(&p, array, sizeof p);
+	p = realloc(p, (need + need / 2 + 16) * size);
+	memcpy(array, &p, sizeof p);
+	*cap = need + need / 2 + 16;
+	return 0;
+}
+
+char *mem_copy(const char *bytes, size_t n, struct err *err)
+{
+	char *p = refused(err) ? NULL : malloc(n + 1);
+
+	if (p) {
+		memcpy(p, bytes, n);
+		p[n] = '\0';
+	}
+	return p;
+}
 
 /* ---- streams in memory, and files that are not on a disk */
 
@@ -779,6 +831,37 @@ static void closing_does_not_wait_for_input(void **state)
 	buf_release(&f.out);
 }
 
+/* Also among others: a file is whole, or there is no END. */
+static void each_file_must_be_whole(void **state)
+{
+	struct forge f = forge_whole();
+	char *paths[3] = {disk_path, path, disk_path};
+	size_t sizes[] = {0, f.at[0] + 64, f.at[1], f.at[4]};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	disk_set(f.out.data, f.out.len);
+	for (int i = 0; i < 4; i++)
+		for (int n = 2; n <= 3; n++) {
+			FILE *out = fopen(path, "w");
+			struct tsreader *r;
+			struct tsblock *b;
+			int rc;
+
+			assert_int_equal(fwrite(f.out.data, 1, sizes[i], out), sizes[i]);
+			fclose(out);
+			r = tsreader_open(paths, n, &alone, &err);
+			assert_non_null(r);
+			while ((rc = tsreader_next(r, &b, &err)) == 1)
+				;
+			assert_int_equal(rc, -1);
+			assert_int_equal(err.code, ERR_CORRUPT);
+			assert_non_null(strstr(err.text, path));
+			tsreader_close(r);
+		}
+	buf_release(&f.out);
+}
+
 static void files_are_read_one_after_the_other(void **state)
 {
 	struct forge f = forge_whole();
@@ -865,6 +948,81 @@ static void unfinished_files_get_no_name(void **state)
 	assert_reads_back(3, 0);
 }
 
+/* ---- memory that runs out */
+
+static int write_some(int threads, struct err *err)
+{
+	struct tswriter_options options = {.threads = threads, .level = 1};
+	struct meta meta = META_INIT;
+	struct prefwriter *w = prefwriter_open(path, &meta, &everything, &options, err);
+	int rc = w ? 0 : -1;
+
+	for (uint32_t i = 0; rc == 0 && i < 700; i++) {
+		struct pref_rec r = record(i);
+
+		rc = prefwriter_add(w, &r, err);
+	}
+	if (rc == 0)
+		rc = prefwriter_finish(w, NULL, 0, 0, NULL, err);
+	prefwriter_close(w);
+	return rc;
+}
+
+static int read_some(int threads, struct err *err)
+{
+	struct tsreader_options options = {.threads = threads};
+	struct prefreader *r;
+	struct pref_rec rec;
+	char *paths[] = {path};
+	int rc;
+
+	r = prefreader_open(paths, 1, &options, err);
+	rc = r ? 1 : -1;
+	while (rc == 1)
+		rc = prefreader_next(r, &rec, err);
+	prefreader_close(r);
+	return rc;
+}
+
+static int check_some(int threads, struct err *err)
+{
+	struct tscheck c;
+
+	(void)threads;
+	return tscheck_quick(&c, path, &alone, err);
+}
+
+/* Each allocation in turn is the one that fails, with all that follow: an error, and nothing left behind. */
+static void memory_may_run_out_anywhere(void **state)
+{
+	static int (*const work[])(int threads, struct err *err) = {
+		write_some, read_some, check_some};
+
+	(void)state;
+	alarm(120);
+	for (int w = 0; w < 3; w++)
+		for (int threads = 0; threads <= 2; threads += 2)
+			for (long n = 0;;
+				n++) { /* what w = 0 wrote at last is read by the others */
+				struct err err = ERR_INIT;
+				int rc;
+
+				if (w == 0)
+					unlink(path);
+				__atomic_store_n(&allowed, n, __ATOMIC_RELAXED);
+				rc = work[w](threads, &err);
+				__atomic_store_n(&allowed, -1, __ATOMIC_RELAXED);
+				if (rc == 0)
+					break;
+				if (err.code != ERR_LIMIT)
+					fail_msg("allocation %ld: %d, %s", n, err.code, err.text);
+				if (!w)
+					assert_int_equal(access(path, F_OK), -1);
+				assert_true(n < 2000);
+			}
+	alarm(0);
+}
+
 static void ledger_must_fit(void **state)
 {
 	struct tswriter_options options = {.threads = 0, .level = 1};
@@ -904,9 +1062,11 @@ int main(void)
 		cmocka_unit_test(failure_is_for_good),
 		cmocka_unit_test(pipes_are_read_byte_by_byte),
 		cmocka_unit_test(closing_does_not_wait_for_input),
+		cmocka_unit_test(each_file_must_be_whole),
 		cmocka_unit_test(files_are_read_one_after_the_other),
 		cmocka_unit_test(full_disk_is_reported),
 		cmocka_unit_test(unfinished_files_get_no_name),
+		cmocka_unit_test(memory_may_run_out_anywhere),
 		cmocka_unit_test(ledger_must_fit),
 	};
 
