@@ -1,4 +1,5 @@
 /* ref-logp: adds a model's log-probs to a token stream. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,7 +77,12 @@ static int flush(struct batch *b, struct decoder *d, struct prefwriter *out, int
 	for (size_t i = 0; i < b->n; i++) {
 		struct pref_rec rec = cmd_with_column(&b->recs[i], place, logp, b->tlogp);
 
+
 		rows += cmd_record_logps(&b->recs[i], rows, b->tlogp, logp);
+		for (int c = 0; c < rec.k; c++)
+			if (!isfinite(logp[c]))
+				return err_set(err, ERR_FAILED, "record %016llx: the log-prob of completion %d is %g",
+					(unsigned long long)rec.id, c + 1, (double)logp[c]);
 		if (prefwriter_add(out, &rec, err))
 			return -1;
 	}

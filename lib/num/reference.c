@@ -198,7 +198,7 @@ static double act(double x, enum act_kind kind, double *slope)
 		return x * s;
 	default:
 		*slope = x > 0;
-		return x > 0 ? x : 0;
+		return x < 0 ? 0 : x;
 	}
 }
 

@@ -377,6 +377,41 @@ static void test_logp(void **state)
 	logp_case(16, 300, 2);
 }
 
+/* ---- what is not a number stays so: no comparison, maximum or clamp on the way may swallow it */
+
+static void test_nan(void **state)
+{
+	const struct span span = {0, 40, 0, 0};
+	const int64_t group[] = {0, 1};
+	const struct attention a = {2, 1, 4, 16, 1};
+	const struct spans s = {&span, group, 1};
+	const struct ops *ops;
+	const int32_t target = 1;
+
+	(void)state;
+	EACH_BACKEND(ops)
+		for (int64_t at = 0; at < 40; at++) {
+			float *x = check_random(1, 40 * 16, 1), *out = zeros(40 * 16), *lse = zeros(40 * 16);
+			float *scratch = zeros(ops->attend_scratch(ops, 40, 4));
+			struct logp_row row;
+
+			x[at] = NAN;
+			for (enum act_kind kind = ACT_GELU; kind <= ACT_RELU; kind++) {
+				ops->act_forward(ops, out, x, NULL, 40, kind);
+				assert_true(isnan(out[at]) && !isnan(out[(at + 1) % 40]));
+			}
+			ops->logp_forward(ops, &row, x, &target, 1, 40);
+			assert_true(isnan(row.logp) && isnan(row.lse));
+			x[at] = 0;
+			x[at * 16 + 8] = NAN; /* a key */
+			ops->attend_forward(ops, out, lse, x, x + 8, x + 12, &a, &s, scratch);
+			for (int64_t i = 0; i < 40; i++)
+				for (int64_t h = 0; h < 2; h++)
+					assert_true((i < at) != !!isnan(out[i * 8 + h * 4]));
+			free(x), free(out), free(lse), free(scratch);
+		}
+}
+
 /* ---- embedding, gather, optimizer */
 
 static void test_embed(void **state)
@@ -452,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_attend),
 		cmocka_unit_test(test_logp),
+		cmocka_unit_test(test_nan),
 		cmocka_unit_test(test_embed),
 		cmocka_unit_test(test_optimizer),
 	};

@@ -151,7 +151,7 @@ static inline vf act(vf x, enum act_kind kind, vf *slope)
 	default:
 		if (slope)
 			*slope = vec_select(x > zero, zero + 1.0f, zero);
-		return vec_max(x, zero);
+		return vec_select(x < zero, zero, x);
 	}
 }
 

@@ -74,11 +74,6 @@ static inline vf vec_max(vf a, vf b)
 	return vec_select(a > b, a, b);
 }
 
-static inline vf vec_min(vf a, vf b)
-{
-	return vec_select(a < b, a, b);
-}
-
 static inline float vec_sum(vf v)
 {
 	float s = 0;
@@ -98,8 +93,8 @@ static inline float vec_most(vf v)
 }
 
 /*
- * e to the x within 2 units in the last place; x is held to [-87, 88]. Range reduction by powers of two
- * and the polynomial of Cephes' expf (Moshier).
+ * e to the x within 2 units in the last place; x is held to [-87, 88], and what is not a number stays so.
+ * Range reduction by powers of two and the polynomial of Cephes' expf (Moshier).
  */
 static inline vf vec_exp(vf x)
 {
@@ -107,7 +102,8 @@ static inline vf vec_exp(vf x)
 	vf n, r, p;
 	vi power;
 
-	x = vec_min(vec_max(x, vec_set(-87.0f)), vec_set(88.0f));
+	x = vec_select(x < -87.0f, vec_set(-87.0f), x);
+	x = vec_select(x > 88.0f, vec_set(88.0f), x);
 	n = x * 1.44269504f + round;
 	power = ((vi)n << 23) + (vi)vec_set(1.0f);
 	n -= round;
