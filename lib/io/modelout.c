@@ -14,9 +14,9 @@
 
 #define SETTINGS_LIMIT ((size_t)1 << 30)
 
-static const char *const settings[] = {"config.json", "generation_config.json", "tokenizer.json",
-	"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	"tokenizer.model", "chat_template.jinja", "chat_template.json"};
+static const char *const settings[] = {"generation_config.json", "tokenizer.json", "tokenizer_config.json",
+	"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
+	"chat_template.jinja", "chat_template.json"};
 
 int modelout_check(const char *path, struct err *err)
 {
@@ -41,9 +41,13 @@ int modelout_open(struct modelout *m, const char *path, struct err *err)
 	*m = (struct modelout){NULL, NULL};
 	if (modelout_check(path, err))
 		return -1;
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	m->path = mem_copy(path, n, err);
+	m->path = realpath(path, NULL); /* a link stays, what it names is replaced */
+	if (!m->path) {
+		while (n > 1 && path[n - 1] == '/')
+			n--;
+		m->path = mem_copy(path, n, err);
+	}
+	n = m->path ? strlen(m->path) : 0;
 	m->temporary = m->path ? mem_new(n + sizeof suffix, 1, err) : NULL;
 	if (!m->temporary)
 		return -1;
@@ -59,33 +63,33 @@ int modelout_open(struct modelout *m, const char *path, struct err *err)
 	return 0;
 }
 
-int modelout_copy(struct modelout *m, const char *folder, const char *name, struct err *err)
+int modelout_copy(struct modelout *m, const char *from, const char *name, struct err *err)
 {
-	char *from = path_join(folder, name, err), *to = path_join(m->temporary, name, err);
+	char *to = path_join(m->temporary, name, err);
 	struct buf text = BUF_INIT;
 	struct outfile f;
-	int rc = from && to ? 0 : -1;
+	int rc = !to || file_read(from, SETTINGS_LIMIT, &text, err) || outfile_open(&f, to, err) ? -1 : 0;
 
-	if (rc == 0 && access(from, F_OK) == 0) {
-		rc = file_read(from, SETTINGS_LIMIT, &text, err) || outfile_open(&f, to, err) ? -1 : 0;
-		if (rc == 0) {
-			rc = fd_write(f.fd, text.data, text.len, err) ? err_at(err, "%s", to)
-								     : outfile_commit(&f, err);
-			outfile_close(&f);
-		}
+	if (rc == 0) {
+		rc = fd_write(f.fd, text.data, text.len, err) ? err_at(err, "%s", to) : outfile_commit(&f, err);
+		outfile_close(&f);
 	}
 	buf_release(&text);
-	free(from);
 	free(to);
 	return rc;
 }
 
 int modelout_copy_settings(struct modelout *m, const char *folder, struct err *err)
 {
-	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (modelout_copy(m, folder, settings[i], err))
-			return -1;
-	return 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof settings / sizeof *settings; i++) {
+		char *from = path_join(folder, settings[i], err);
+
+		rc = !from || (access(from, F_OK) == 0 && modelout_copy(m, from, settings[i], err)) ? -1 : 0;
+		free(from);
+	}
+	return rc;
 }
 
 int modelout_tensors(struct modelout *m, const char *name, struct safetensors *doc,

@@ -21,11 +21,11 @@ int modelout_check(const char *path, struct err *err);
 /* Checks the path and makes the temporary folder. */
 int modelout_open(struct modelout *m, const char *path, struct err *err);
 
-/* Copies what a folder has beside its tensors: config, generation settings, tokenizer, chat template. */
+/* Copies what a folder has beside config and tensors: generation settings, tokenizer, chat template. */
 int modelout_copy_settings(struct modelout *m, const char *folder, struct err *err);
 
-/* Copies one file of that name; fine if there is none. */
-int modelout_copy(struct modelout *m, const char *folder, const char *name, struct err *err);
+/* Copies the file from under a name. */
+int modelout_copy(struct modelout *m, const char *from, const char *name, struct err *err);
 
 /*
  * Writes a safetensors file. doc names tensors and metadata; get() returns the data of a tensor of doc,

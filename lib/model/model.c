@@ -133,8 +133,8 @@ int model_open(struct model *m, const char *folder, enum model_use use, struct e
 {
 	bool whole = true;
 
-	*m = (struct model){.weights = NULL};
-	if (modeldir_open(&m->dir, folder, err) || arch_describe(&m->arch, m->dir.config, err))
+	*m = (struct model){.config = path_join(folder, "config.json", err)};
+	if (!m->config || modeldir_open(&m->dir, folder, err) || arch_describe(&m->arch, m->dir.config, err))
 		return -1;
 	settle_tie(m);
 	if (params_init(&m->params, &m->arch, err) || check_unused(m, err))
@@ -162,8 +162,8 @@ int model_open(struct model *m, const char *folder, enum model_use use, struct e
 
 int model_init(struct model *m, const char *config, uint64_t seed, struct err *err)
 {
-	*m = (struct model){.weights = NULL};
-	m->dir.config = json_load(config, CONFIG_LIMIT, err);
+	*m = (struct model){.config = mem_copy(config, strlen(config), err)};
+	m->dir.config = m->config ? json_load(config, CONFIG_LIMIT, err) : NULL;
 	if (!m->dir.config || arch_describe(&m->arch, m->dir.config, err) ||
 		params_init(&m->params, &m->arch, err))
 		return -1;
@@ -181,6 +181,7 @@ int model_init(struct model *m, const char *config, uint64_t seed, struct err *e
 void model_release(struct model *m)
 {
 	free(m->weights);
+	free(m->config);
 	free(m->data);
 	params_release(&m->params);
 	arch_release(&m->arch);
@@ -258,14 +259,25 @@ static int save_file(
 	return rc ? -1 : 0;
 }
 
+static int save_index(const struct model *m, struct modelout *out, struct err *err)
+{
+	static const char name[] = "model.safetensors.index.json";
+	char *from = path_join(m->dir.path, name, err);
+	int rc = from ? modelout_copy(out, from, name, err) : -1;
+
+	free(from);
+	return rc;
+}
+
 int model_save(const struct model *m, const char *path, const char *settings, struct err *err)
 {
 	struct saver s = {.m = m};
 	struct modelout out;
-	int rc = modelout_open(&out, path, err) || modelout_copy_settings(&out, settings, err);
+	int rc = modelout_open(&out, path, err) || modelout_copy(&out, m->config, "config.json", err) ||
+		modelout_copy_settings(&out, settings, err);
 
 	if (rc == 0 && m->dir.sharded)
-		rc = modelout_copy(&out, m->dir.path, "model.safetensors.index.json", err);
+		rc = save_index(m, &out, err);
 	for (size_t f = 0; rc == 0 && f < m->dir.nfiles; f++)
 		rc = save_file(&s, &out, m->dir.files[f].name, &m->dir.files[f].doc, err);
 	if (rc == 0 && !m->dir.nfiles)

@@ -10,7 +10,8 @@
 #include "model/params.h"
 
 struct model {
-	struct modeldir dir; /* what it was loaded from; empty after model_init() */
+	struct modeldir dir; /* what it was loaded from; without files after model_init() */
+	char *config;	     /* the path of its config */
 	struct arch arch;
 	struct params params;
 	const float **data; /* [params.n] each parameter's values */
@@ -35,7 +36,7 @@ void model_release(struct model *m);
 
 /*
  * Writes m->weights as a model folder: the tensors' names, dtypes and files as in m->dir (one F32 file
- * after model_init()), and beside them what the folder settings has. The path is old or new, never half.
+ * after model_init()), its config, and what else the folder settings has. The path is old or new, never half.
  */
 int model_save(const struct model *m, const char *path, const char *settings, struct err *err);
 

@@ -1055,6 +1055,11 @@ static void memory_is_reserved_and_grows(void **state)
 		assert_int_equal(decoder_memory(d, large.rows, large.counted, large.longest), bytes);
 		assert_int_equal(decoder_forward(d, &large, again, &err), 0); /* asking changed nothing */
 		assert_true(same_rows(rows, again, large.counted));
+		/* Asked for more of one thing, it keeps what it had of the others. */
+		assert_int_equal(decoder_reserve(d, 1, 2 * large.counted, 1, &err), 0);
+		before = in_use();
+		assert_int_equal(decoder_forward(d, &large, again, &err), 0);
+		assert_int_equal(in_use(), before);
 		assert_int_equal(decoder_reserve(d, (int64_t)1 << 53, 1, 1, &err), -1);
 		assert_int_equal(err.code, ERR_LIMIT);
 		assert_int_equal(decoder_forward(d, &large, again, &err), 0); /* nor did asking too much */

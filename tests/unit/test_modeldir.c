@@ -1103,7 +1103,8 @@ static void replaced_at_once(void **state)
 	assert_int_equal(strncmp(out.temporary, path_of("out.tmp."), strlen(path_of("out.tmp."))), 0);
 	put("model/config.json", gpt2);
 	assert_int_equal(modelout_copy_settings(&out, path_of("model"), &err), 0);
-	assert_int_equal(modelout_copy(&out, path_of("model"), "not there", &err), 0);
+	assert_int_equal(modelout_copy(&out, path_of("model/not there"), "x", &err), -1);
+	assert_int_equal(modelout_copy(&out, path_of("model/config.json"), "config.json", &err), 0);
 	assert_int_equal(modelout_tensors(&out, "model.safetensors", &doc, NULL, NULL, &err), 0);
 	assert_string_equal(list("out"),
 		"config.json model.safetensors.index.json notes.txt part-0.safetensors part-1.safetensors");
@@ -1127,7 +1128,7 @@ static void replaced_at_once(void **state)
 
 	/* Given up, it leaves what was there. */
 	assert_int_equal(modelout_open(&out, path_of("out"), &err), 0);
-	assert_int_equal(modelout_copy_settings(&out, path_of("model"), &err), 0);
+	assert_int_equal(modelout_copy(&out, path_of("model/config.json"), "config.json", &err), 0);
 	modelout_close(&out);
 	modelout_close(&out);
 	assert_string_equal(list("out"), "config.json model.safetensors");
