@@ -47,8 +47,8 @@ static const struct cmd_option options[] = {
 
 static const struct cmd cmd = {
 	"tokenize",
-	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--eos auto|always|never]\n"
-	"[--max-block MIB] [--max-length N] [--max-prompt N] [--no-prov]\n"
+	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--eos auto|always|never] [--max-block MIB] "
+	"[--max-length N] [--max-prompt N] [--no-prov] "
 	"[--truncate keep-end|keep-start|drop|error] [FILE ...]\n"
 	"--encode -m MODEL [-qv] [-o FILE] [--special] [FILE ...]\n",
 	options,
@@ -343,28 +343,27 @@ static int finish(struct prefwriter *out, const struct tstotals *input,
 
 static void report(const struct prefencode_ledger *l, uint64_t records)
 {
+	unsigned long long all = records;
 	char reasons[64];
 
 	put_reasons(reasons, l);
 	if (*reasons)
-		cmd_say("%llu records of %llu were dropped: %s",
-			(unsigned long long)(l->too_long + l->empty), (unsigned long long)records,
-			reasons);
+		cmd_say("%llu of %llu records dropped: %s", all - l->kept, all, reasons);
 	if (l->truncated)
-		cmd_say("%llu records were truncated: by %llu tokens of prompts and %llu of "
-			"completions, "
-			"%llu of which lost their EOS",
-			(unsigned long long)l->truncated, (unsigned long long)l->cut_prompt,
+		cmd_say("%llu of %llu records truncated: %llu tokens of prompts and %llu of "
+			"completions cut off; %llu completions lost their EOS",
+			(unsigned long long)l->truncated, all, (unsigned long long)l->cut_prompt,
 			(unsigned long long)l->cut_completion, (unsigned long long)l->eos_lost);
 	if (l->merged)
-		cmd_say("%llu records have prompts that by themselves have other tokens than "
+		cmd_say("%llu of %llu records with a prompt that by itself has other tokens than "
 			"before a completion",
-			(unsigned long long)l->merged);
+			(unsigned long long)l->merged, all);
 	if (l->identical)
-		cmd_say("%llu records have two completions of the same tokens",
-			(unsigned long long)l->identical);
+		cmd_say("%llu of %llu records with two completions of the same tokens",
+			(unsigned long long)l->identical, all);
 	if (l->bos_twice)
-		cmd_say("%llu records begin with two BOS tokens", (unsigned long long)l->bos_twice);
+		cmd_say("%llu of %llu records begin with two BOS tokens",
+			(unsigned long long)l->bos_twice, all);
 	cmd_say("%llu records", (unsigned long long)l->kept);
 }
 

@@ -227,8 +227,10 @@ static void sift_down(uint64_t *heap, size_t n, size_t at)
 	heap[at] = item;
 }
 
-/* Adds the pair that begins at that symbol, where it has a rank; restores the heap's order only if
- * told. */
+/*
+ * Adds the pair that begins at that symbol, where it has a rank; restores the heap's order only if
+ * told.
+ */
 static int push_pair(struct bpe_work *w, uint32_t at, bool ordered, struct err *err)
 {
 	const struct symbol *left = &w->symbols[at];

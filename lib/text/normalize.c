@@ -153,8 +153,7 @@ void normalize_work_release(struct normalize_work *w)
 
 /* ---- normal forms */
 
-/* What neither changes nor joins with what is before it, in any form but possibly NFC's opposite.
- */
+/* What a form does not change, and what does not join with the character before it. */
 static bool is_inert(int form, uint32_t cp)
 {
 	static const uint32_t composed[][2] = {{0x0370, 0x0373}, {0x0375, 0x037d}, {0x037f, 0x0386},

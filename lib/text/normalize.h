@@ -35,8 +35,10 @@ void places_replace(
 
 struct normalize;
 
-/* From the value of "normalizer": NULL or null does nothing. NULL with err set: malformed, or not
- * supported. */
+/*
+ * From the value of "normalizer": NULL or null does nothing. NULL with err set: malformed, or not
+ * supported.
+ */
 struct normalize *normalize_new(const struct json *v, struct err *err);
 void normalize_free(struct normalize *z);
 

@@ -19,8 +19,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends the translation of n bytes of valid UTF-8. 0, or -1 with what is not supported, and
- * where. */
+/*
+ * Appends the translation of n bytes of valid UTF-8. 0, or -1 with what is not supported, and
+ * where.
+ */
 int onig_translate(const char *regex, size_t n, struct buf *out, struct err *err);
 
 #endif

@@ -1,5 +1,7 @@
-/* What the translation of expressions (onig.c) and of their classes (onig_class.c) share; for
- * nobody else. */
+/*
+ * What the translation of expressions (onig.c) and of their classes (onig_class.c) share; for
+ * nobody else.
+ */
 #ifndef TEXT_ONIG_IMPL_H
 #define TEXT_ONIG_IMPL_H
 
@@ -46,8 +48,10 @@ static inline bool onig_take(struct onig *t, const char *text)
 
 void onig_put_literal(struct buf *out, uint32_t cp);
 
-/* Letters and digits up to what closes the name, which is taken; -1, without a message, where there
- * is none. */
+/*
+ * Letters and digits up to what closes the name, which is taken; -1, without a message, where there
+ * is none.
+ */
 int onig_take_name(struct onig *t, char close, char *name, size_t size);
 
 /* A set of characters: \s, \p{L}, [:alpha:] */
@@ -58,8 +62,10 @@ struct onig_set {
 
 extern const char onig_word[]; /* what \w is within brackets */
 
-/* A set written as an escape, t->s behind the backslash; text holds what set points to. 1, 0 where
- * it is none, -1 */
+/*
+ * A set written as an escape, t->s behind the backslash; text holds what set points to. 1, 0 where
+ * it is none, -1
+ */
 int onig_take_set(struct onig *t, struct onig_set *set, char text[64]);
 
 /* The character that an escape stands for, t->s behind the backslash. 0 or -1 */

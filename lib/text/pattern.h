@@ -1,6 +1,6 @@
 /*
  * What a tokenizer splits or replaces at: {"String": "..."} or {"Regex": "..."}, matched as the
- *Hugging Face library does. A pattern is shared by threads; each has a matcher of its own.
+ * Hugging Face library does. A pattern is shared by threads; each has a matcher of its own.
  *
  *	struct pattern_search search = PATTERN_SEARCH(text, n);
  *
@@ -22,8 +22,10 @@ struct matcher;
 /* The string itself; an empty one matches between all characters. NULL with err set. */
 struct pattern *pattern_new_string(const char *text, size_t n, struct err *err);
 
-/* An expression in Oniguruma's syntax, n bytes of valid UTF-8. NULL with err set: not understood,
- * or not valid. */
+/*
+ * An expression in Oniguruma's syntax, n bytes of valid UTF-8. NULL with err set: not understood,
+ * or not valid.
+ */
 struct pattern *pattern_new_regex(const char *text, size_t n, struct err *err);
 
 /* Either, from {"String": ...} or {"Regex": ...}. */

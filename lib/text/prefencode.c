@@ -277,12 +277,13 @@ static int store(struct prefencode *p, const struct pref_rec *in, const struct p
 
 static bool has_identical(const struct pref_rec *r)
 {
-	for (int i = 1; i < r->k; i++) {
-		int64_t n = pref_len(r, i + 1);
+	for (int i = 1; i <= r->k; i++) {
+		size_t n = (size_t)pref_len(r, i) * sizeof *r->tokens;
 
-		if (n == pref_len(r, i) && !memcmp(r->tokens + r->seg[i + 1], r->tokens + r->seg[i],
-						   (size_t)n * sizeof *r->tokens))
-			return true;
+		for (int j = 1; j < i; j++)
+			if (pref_len(r, j) == pref_len(r, i) &&
+				!memcmp(r->tokens + r->seg[j], r->tokens + r->seg[i], n))
+				return true;
 	}
 	return false;
 }

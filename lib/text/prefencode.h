@@ -24,8 +24,10 @@ enum prefencode_eos {
 	PREFENCODE_NEVER,  /* nothing */
 };
 
-/* What becomes of a record beyond the limits. Leading special tokens and one more stay with a
- * prompt. */
+/*
+ * What becomes of a record beyond the limits. Leading special tokens and one more stay with a
+ * prompt.
+ */
 enum prefencode_truncate {
 	PREFENCODE_KEEP_END,   /* the prompt's head is cut off; then the ends of completions */
 	PREFENCODE_KEEP_START, /* the ends of both are cut off; dropped where no completion would be
@@ -58,8 +60,10 @@ void prefencode_add(struct prefencode_ledger *to, const struct prefencode_ledger
 
 struct prefencode;
 
-/* One thread's encoder; t and rules are borrowed. ERR_FAILED where the rules ask for an EOS that t
- * has not. */
+/*
+ * One thread's encoder; t and rules are borrowed. ERR_FAILED where the rules ask for an EOS that t
+ * has not.
+ */
 struct prefencode *prefencode_new(
 	const struct tokenizer *t, const struct prefencode_rules *rules, struct err *err);
 void prefencode_free(struct prefencode *p);

@@ -17,8 +17,10 @@
 
 struct pretokenize;
 
-/* From the value of "pre_tokenizer": NULL or null splits nothing. NULL with err set: malformed, or
- * not supported. */
+/*
+ * From the value of "pre_tokenizer": NULL or null splits nothing. NULL with err set: malformed, or
+ * not supported.
+ */
 struct pretokenize *pretokenize_new(const struct json *v, struct err *err);
 void pretokenize_free(struct pretokenize *t);
 

@@ -71,8 +71,10 @@ static size_t contraction(const char *s, const char *end, bool any_case)
 	return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
 }
 
-/* \s+(?!\S)|\s+ from s to behind: a run gives its last character back, unless it is alone or at the
- * end. */
+/*
+ * \s+(?!\S)|\s+ from s to behind: a run gives its last character back, unless it is alone or at the
+ * end.
+ */
 static const char *spaces(const char *s, const char *behind, const char *end)
 {
 	const char *last = uchar_back(behind);

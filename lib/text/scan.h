@@ -1,6 +1,6 @@
 /*
- * The splitting patterns of GPT-2 and Llama 3 (and Qwen's, which differs in one number), written
- * out by hand: several times faster than the regular expressions, and equal to them but for
+ * The splitting patterns of GPT-2 and Llama 3 (and Qwen's, which differs in one number), written out
+ * by hand: all of encoding is half again as fast as with the regular expressions. They agree but for
  * characters that only one of PCRE2 and utf8proc is new enough to know.
  */
 #ifndef TEXT_SCAN_H

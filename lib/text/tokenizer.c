@@ -114,7 +114,9 @@ static int put_token(struct tokenizer *t, const struct entry *entry, struct norm
 		return added_put(&t->raw, content, n, entry->token, err);
 	if (normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
 		return -1;
-	return n ? added_put(&t->normalized, content, n, entry->token, err) : 0;
+	if (!n)
+		return 0; /* there is nothing to find */
+	return added_put(&t->normalized, content, n, entry->token, err);
 }
 
 static int load_added(struct tokenizer *t, const struct json *list, struct err *err)

@@ -1,7 +1,7 @@
 /*
  * Text to token ids, as the Hugging Face library "tokenizers" does it from a tokenizer.json whose
- *model is BPE: byte-level (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2,
- *Gemma). What the file asks for and this does not have is an error that names it, never left out.
+ * model is BPE: byte-level (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2,
+ * Gemma). What the file asks for and this does not have is an error that names it, never left out.
  *
  *	struct tokenizer *t = tokenizer_load("models/llama", &err);
  *	struct encoder *e = t ? encoder_new(t, &err) : NULL;
@@ -14,8 +14,8 @@
  *	tokenizer_free(t);
  *
  * Letters, numbers and marks are those that the installed PCRE2 and utf8proc know (Unicode 14 and
- *15 in Debian 12); text in scripts newer than that may be split otherwise than by the library,
- *which knows Unicode 16.
+ * 15 in Debian 12); text in scripts newer than that may be split otherwise than by the library,
+ * which knows Unicode 16.
  */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
@@ -52,8 +52,10 @@ int32_t tokenizer_eos(const struct tokenizer *t);
 /* How many tokens the post-processor puts in front of a text. */
 size_t tokenizer_leading(const struct tokenizer *t);
 
-/* The id of the token with that content (in a byte-level vocabulary, as it is written there), or
- * -1. */
+/*
+ * The id of the token with that content (in a byte-level vocabulary, as it is written there), or
+ * -1.
+ */
 int32_t tokenizer_id(const struct tokenizer *t, const char *content, size_t n);
 
 /* The SHA-256 of the bytes of tokenizer.json in hexadecimal. */
