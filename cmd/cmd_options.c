@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <omp.h>
@@ -9,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/prov.h"
 
 #define MAX_OPTIONS 64
+#define USAGE_WIDTH 80
 
 bool cmd_quiet, cmd_verbose;
 
@@ -36,13 +39,39 @@ static const struct cmd_option *find(const char *name)
 	return NULL;
 }
 
+/* The end of what stays on one line: [...], an option and its argument, or a word. */
+static const char *item_end(const char *p)
+{
+	int depth = 0;
+	bool option = *p == '-';
+
+	for (; *p && *p != '\n' && (*p != ' ' || depth || option); p++) {
+		depth += (*p == '[') - (*p == ']');
+		option = option && *p != ' ';
+	}
+	return p;
+}
+
 static void print_usage(FILE *f)
 {
 	const char *p = self->synopsis, *end;
+	int indent = (int)strlen("usage: ") + (int)strlen(self->name), column = 0;
 
-	for (; *p; p = *end ? end + 1 : end) {
-		end = strchrnul(p, '\n');
-		fprintf(f, "%s %s %.*s\n", p == self->synopsis ? "usage:" : "      ", self->name, (int)(end - p), p);
+	for (; *p; p = end + (*end == ' ')) {
+		if (p == self->synopsis || p[-1] == '\n') {
+			fprintf(f, "%s %s", p == self->synopsis ? "usage:" : "      ", self->name);
+			column = indent;
+		}
+		end = item_end(p);
+		if (column + 1 + (int)(end - p) > USAGE_WIDTH && column > indent) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+		}
+		column += fprintf(f, " %.*s", (int)(end - p), p);
+		if (*end == '\n')
+			end++;
+		if (!*end || end[-1] == '\n')
+			fprintf(f, "\n");
 	}
 }
 
@@ -53,12 +82,13 @@ static void help(void)
 	print_usage(stdout);
 	printf("\n");
 	for (const struct cmd_option *o = self->options; o->name; o++) {
-		snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-			o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			o->arg ? " " : "", o->arg ? o->arg : "");
 		printf("  %-28s %s\n", left, o->help);
 	}
-	printf("  %-28s %s\n  %-28s %s\n\nSee %.*s(1).\n", "-h, --help", "print this", "-V, --version",
-		"print the version", (int)strcspn(self->name, " "), self->name);
+	printf("  %-28s %s\n  %-28s %s\n\nSee %.*s(1).\n", "-h, --help", "print this",
+		"-V, --version", "print the version", (int)strcspn(self->name, " "), self->name);
 	exit(0);
 }
 
@@ -76,13 +106,16 @@ static void set_number(const struct cmd_option *o, const char *text)
 		if (strict && !errno && end != text && !*end && x >= o->min && x <= o->max)
 			*(int64_t *)o->to = i;
 		else
-			cmd_usage("--%s: '%s' is not a whole number from %.0f to %.0f", o->name, text, o->min, o->max);
+			cmd_usage("--%s: '%s' is not a whole number from %.0f to %.0f", o->name,
+				text, o->min, o->max);
 	} else {
 		x = strtod(text, &end);
-		if (strict && !errno && end != text && !*end && isfinite(x) && x >= o->min && x <= o->max)
+		if (strict && !errno && end != text && !*end && isfinite(x) && x >= o->min &&
+			x <= o->max)
 			*(double *)o->to = x;
 		else
-			cmd_usage("--%s: '%s' is not a number from %g to %g", o->name, text, o->min, o->max);
+			cmd_usage("--%s: '%s' is not a number from %g to %g", o->name, text, o->min,
+				o->max);
 	}
 }
 
@@ -95,7 +128,8 @@ static void set_choice(const struct cmd_option *o, const char *text)
 			*(int *)o->to = i;
 			return;
 		}
-		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", o->choices[i]);
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+			o->choices[i]);
 	}
 	cmd_usage("--%s: '%s' is none of %s", o->name, text, list);
 }
@@ -120,6 +154,15 @@ static void set(int i, const char *text)
 	}
 }
 
+/* A file that is opened must not become the standard one that somebody closed: errors would go there. */
+static void fill_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(ERR_FAILED);
+}
+
 int cmd_parse(const struct cmd *cmd, int argc, char **argv)
 {
 	struct option longs[MAX_OPTIONS + 3] = {{0}};
@@ -128,11 +171,13 @@ int cmd_parse(const struct cmd *cmd, int argc, char **argv)
 	int n, c;
 
 	self = cmd;
+	fill_standard_files();
 	n = count();
 	for (int i = 0; i < n; i++) {
 		const struct cmd_option *o = &cmd->options[i];
 
-		longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, 256 + i};
+		longs[i] = (struct option){
+			o->name, o->arg ? required_argument : no_argument, NULL, 256 + i};
 		if (o->letter) {
 			*p++ = o->letter;
 			if (o->arg)
@@ -145,8 +190,8 @@ int cmd_parse(const struct cmd *cmd, int argc, char **argv)
 		if (c == 'h')
 			help();
 		if (c == 'V') {
-			printf("%.*s (preftools) " PREFTOOLS_VERSION "\n", (int)strcspn(cmd->name, " "),
-				cmd->name);
+			printf("%.*s (preftools) " PREFTOOLS_VERSION "\n",
+				(int)strcspn(cmd->name, " "), cmd->name);
 			exit(0);
 		}
 		if (c == ':')
@@ -193,7 +238,8 @@ void cmd_refuse(const char *because, ...)
 }
 
 /* One line on stderr, without what a hostile file's names could tell a terminal to do. */
-__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) __attribute__((format(printf, 1, 0))) static void say(
+	const char *fmt, va_list ap)
 {
 	char text[2048];
 
@@ -216,7 +262,7 @@ void cmd_usage(const char *fmt, ...)
 	exit(ERR_USAGE);
 }
 
-static void complain(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void complain(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -252,10 +298,12 @@ struct tsreader_options cmd_reader_options(const struct cmd_stream *s)
 
 struct tswriter_options cmd_writer_options(const struct cmd_stream *s)
 {
-	return (struct tswriter_options){.threads = (int)s->threads, .level = s->stored ? 0 : (int)s->level};
+	return (struct tswriter_options){
+		.threads = (int)s->threads, .level = s->stored ? 0 : (int)s->level};
 }
 
-int cmd_add_prov(const struct cmd_stream *s, struct meta *meta, const char *const *inputs, struct err *err)
+int cmd_add_prov(
+	const struct cmd_stream *s, struct meta *meta, const char *const *inputs, struct err *err)
 {
 	char text[MAX_OPTIONS][200];
 	const char *args[MAX_OPTIONS];
@@ -275,7 +323,9 @@ int cmd_add_prov(const struct cmd_stream *s, struct meta *meta, const char *cons
 			continue;
 		slash = strrchr(given[i], '/');
 		snprintf(text[n], sizeof text[n], "--%s%s%s", o->name, o->arg ? "=" : "",
-			!o->arg ? "" : slash && slash[1] ? slash + 1 : given[i]);
+			!o->arg		    ? ""
+			: slash && slash[1] ? slash + 1
+					    : given[i]);
 		args[n] = text[n];
 		n++;
 	}

@@ -360,6 +360,8 @@ int main(int argc, char **argv)
 		cmd_refuse("without --log", "log-every", NULL);
 	if (!emit_path)
 		cmd_refuse("without --emit", "no-prov", NULL);
+	if (log_path && emit_path && !strcmp(log_path, "-") && !strcmp(emit_path, "-"))
+		cmd_usage("--log and --emit cannot both be standard output");
 	if (lr < 0)
 		lr = loss_kind == LOSS_SFT ? 2e-5 : 1e-6;
 	if (run(argv + first, argc - first, &err))

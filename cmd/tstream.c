@@ -294,12 +294,24 @@ static int export(char **paths, int n, struct err *err)
 
 /* ---- import */
 
+/* clang-format off */
 static const struct cmd_option import_options[] = {
 	{0, "vocab", "N", CMD_INT, &vocab, 1, 0x7fffffff, .help = "token ids are below N"},
 	{0, "head", "FILE", CMD_STRING, &head_path, .help = "metadata as head --json prints it"},
-	CMD_STREAM_OPTIONS(io),
+	{'o', "output", "FILE", CMD_STRING, &io.output, .private = true,
+		.help = "write there (default: stdout)"},
+	{'u', "stored", 0, CMD_FLAG, &io.stored, .private = true,
+		.help = "store blocks uncompressed"},
+	{'l', "level", "N", CMD_INT, &io.level, 0, 9, .private = true,
+		.help = "compression level (default 1)"},
+	{0, "no-prov", 0, CMD_FLAG, &io.no_prov, .private = true,
+		.help = "leave provenance out of the header"},
+	{'@', "threads", "N", CMD_INT, &io.threads, 1, 1024, .private = true,
+		.help = "threads (default: one a processor)"},
+	CMD_QUIET_OPTIONS,
 	{0},
 };
+/* clang-format on */
 
 struct import {
 	struct meta head;
@@ -399,7 +411,6 @@ static int import(char **paths, int n, struct err *err)
 	struct import im = {.head = META_INIT, .arena = ARENA_INIT};
 	int rc;
 
-	cmd_refuse("on import", "max-block", NULL);
 	sha256_init(&im.digest);
 	cmd_progress_start("records", 0);
 	rc = import_head(&im, err);

@@ -75,6 +75,24 @@ says() {
 	result $? "$2" || note "no '$1' in: $(head -n 20 err)"
 }
 
+# manual PROGRAM: the manual page has nothing to complain of, and its SYNOPSIS is what --help says.
+manual() {
+	if ! command -v mandoc >/dev/null; then
+		skip "manual of $1" "no mandoc"
+		return
+	fi
+	mandoc -T lint -W warning "$root/man/$1.1" >out
+	ok "$1(1) is sound" || note "$(cat out)"
+	mandoc -T ascii "$root/man/$1.1" | col -b | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
+		sed '1d; $d' | tests_words | grep -vx -e "$1" >synopsis
+	"$1" --help | sed -n '/^$/q; s/^usage://; p' | tests_words | grep -vx -e "$1" >usage
+	same synopsis usage "its SYNOPSIS is the usage"
+}
+
+tests_words() {
+	tr -s ' \t\n' '\n' | sed '/^$/d'
+}
+
 # skip NAME WHY: a test that cannot be run here.
 skip() {
 	tests_run=$((tests_run + 1))

@@ -128,6 +128,11 @@ assert all(len(p["inputs"]) == 1 and len(p["inputs"][0]) == 64 for p in prov[1:]
 ok "provenance is a chain"
 is "$(tstream cat --no-prov vocab.tsz | tstream head | grep -c prov)" 0 "--no-prov"
 
+odd=$(printf 'h\377.json')
+tstream head --json vocab.tsz >"$odd"
+tstream import --head "$odd" pairs.jsonl | tstream check --full >/dev/null
+ok "an option that is not UTF-8 makes no stream that cannot be read"
+
 # ---- ls
 
 tstream import -u --no-prov pairs.jsonl >stored.tsz
@@ -202,6 +207,10 @@ exits 3 "cat of a cut one" tstream cat cut.tsz -o both.tsz
 same both.tsz pairs.tsz "what was there stays"
 tstream cat noend.tsz >x.tsz 2>/dev/null
 exits 3 "what cat wrote of a stream without END has none either" tstream check x.tsz
+: >empty.tsz
+exits 3 "cat of an empty file among others" tstream cat many.tsz empty.tsz many.tsz -o both.tsz
+says "empty.tsz: no tensor stream: 0 bytes" "which one"
+same both.tsz pairs.tsz "what was there still stays"
 exits 1 "cat of a missing file" tstream cat pairs.tsz nosuch -o new.tsz
 exits 1 "a full disk" tstream cat pairs.tsz -o /dev/full
 says "/dev/full: cannot write: No space left on device" "is reported"
@@ -228,6 +237,11 @@ ok "a reader that goes away ends the writer"
 ok "that of export too"
 head -n 1 many.jsonl >x.want
 same x.out x.want "with the first record read"
+
+exits 1 "standard output that is closed" sh -c 'tstream cat pairs.tsz >&-'
+exits 1 "standard input that is closed" sh -c 'tstream cat -o new.tsz <&-'
+sh -c 'tstream cat pairs.tsz nosuch -o new.tsz 2>&-'
+is $? 1 "standard error that is closed"
 
 # ---- split
 
