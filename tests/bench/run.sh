@@ -6,6 +6,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
 threads=${OMP_NUM_THREADS:-$(nproc)}
 export OMP_NUM_THREADS="$threads"
+# PyTorch of Debian multiplies by libblas.so.3: install libopenblas0-pthread, or it takes minutes a step. An
+# OpenBLAS older than the processor takes it for one of 2004.
+if grep -q avx512f /proc/cpuinfo; then
+	export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SkylakeX}"
+fi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
