@@ -17,7 +17,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/lines.h"
-#include "text/jinja.h"
+#include "jinja/jinja.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define TEMPLATES "../shared/data/templates"

@@ -1,4 +1,4 @@
-#include "text/jinja_impl.h"
+#include "jinja/jinja_impl.h"
 
 /*
  * What a name means where. A block with names of its own (a frame: the template, a loop's body, a macro,

@@ -5,8 +5,8 @@
  * Errors leave by longjmp to the one setjmp of jinja_parse or jinja_render, so that no function here hands
  * one back; for that to be safe, all memory of a rendering comes from its arena and nothing else is held.
  */
-#ifndef TEXT_JINJA_IMPL_H
-#define TEXT_JINJA_IMPL_H
+#ifndef JINJA_JINJA_IMPL_H
+#define JINJA_JINJA_IMPL_H
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "text/jinja.h"
+#include "jinja/jinja.h"
 
 #define JINJA_COUNT(a) (sizeof(a) / sizeof *(a))
 #define JINJA_MAX_DEPTH 200	   /* of parentheses and blocks in the source */

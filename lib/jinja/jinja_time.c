@@ -1,4 +1,4 @@
-#include "text/jinja_impl.h"
+#include "jinja/jinja_impl.h"
 
 /* Through a pointer, since the format is the template's and no compiler can check it. */
 static size_t (*const render)(char *to, size_t n, const char *format, const struct tm *tm) = strftime;

@@ -20,8 +20,8 @@
  * filters random and urlize, the function lipsum, str.encode and str.translate. Of Jinja2's releases that
  * differ, the newer are followed: list.pop and list.clear are unsafe too.
  */
-#ifndef TEXT_JINJA_H
-#define TEXT_JINJA_H
+#ifndef JINJA_JINJA_H
+#define JINJA_JINJA_H
 
 #include <stddef.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-#include "text/jinja_impl.h"
+#include "jinja/jinja_impl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
