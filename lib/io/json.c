@@ -47,8 +47,45 @@ static char *hide_zeros(const char *text, size_t *n)
 	return copy;
 }
 
-/* Sets strings' lengths. NULL, or what cJSON let pass and must not be. */
-static const char *measure(cJSON *n)
+struct source {
+	const char *at, *end;
+};
+
+/* The next number, which there is, outside strings: its n bytes. */
+static const char *find_number(struct source *s, size_t *n)
+{
+	const char *p = s->at, *number;
+
+	for (; !memchr("-0123456789", *p, 11); p++)
+		if (*p == '"')
+			for (p++; *p != '"'; p++)
+				p += *p == '\\';
+	for (number = p; p < s->end && memchr("+-.0123456789Ee", *p, 15);)
+		p++;
+	*n = (size_t)(p - number);
+	s->at = p;
+	return number;
+}
+
+/*
+ * A double may not say what the text did: that it is no integer (1.0), or all its digits. Then the text is
+ * kept where a string node has its own.
+ */
+static const char *keep_number(cJSON *n, struct source *source)
+{
+	size_t len;
+	const char *text = find_number(source, &len);
+
+	if (!isfinite(n->valuedouble))
+		return "a number is too large";
+	if (len <= 15 && !memchr(text, '.', len) && !memchr(text, 'e', len) && !memchr(text, 'E', len))
+		return NULL;
+	n->valuestring = strndup(text, len);
+	return n->valuestring ? NULL : "out of memory";
+}
+
+/* Sets strings' lengths and numbers' texts. NULL, or what cJSON let pass and must not be. */
+static const char *measure(cJSON *n, struct source *source)
 {
 	size_t len, to = 0;
 	const char *wrong = NULL;
@@ -56,8 +93,8 @@ static const char *measure(cJSON *n)
 	for (; n && !wrong; n = n->next) {
 		if (n->string && strchr(n->string, zero[0]))
 			return "a name holds a zero byte";
-		if (cJSON_IsNumber(n) && !isfinite(n->valuedouble))
-			return "a number is too large";
+		if (cJSON_IsNumber(n))
+			wrong = keep_number(n, source);
 		if (cJSON_IsString(n)) {
 			len = strlen(n->valuestring);
 			if (memchr(n->valuestring, zero[0], len)) {
@@ -72,7 +109,8 @@ static const char *measure(cJSON *n)
 			}
 			n->valuedouble = (double)len;
 		}
-		wrong = measure(n->child);
+		if (n->child && !wrong)
+			wrong = measure(n->child, source);
 	}
 	return wrong;
 }
@@ -130,7 +168,7 @@ struct json *json_parse(const char *text, size_t n, struct err *err)
 		cJSON_Delete(root);
 		root = NULL;
 	}
-	wrong = measure(root);
+	wrong = measure(root, &(struct source){text, text + length});
 	if (wrong) {
 		err_set(err, ERR_CORRUPT, "not usable JSON: %s", wrong);
 		cJSON_Delete(root);
@@ -228,6 +266,11 @@ bool json_number(const struct json *v, double *out)
 	return true;
 }
 
+const char *json_number_text(const struct json *v)
+{
+	return json_kind(v) == JSON_NUMBER ? node(v)->valuestring : NULL;
+}
+
 bool json_int(const struct json *v, int64_t *out)
 {
 	double x;
@@ -301,6 +344,8 @@ void json_write(struct buf *out, const struct json *v)
 
 	if (s) {
 		json_quote(out, s, n);
+	} else if (json_number_text(v)) {
+		buf_add_str(out, json_number_text(v));
 	} else if (json_number(v, &x)) {
 		json_put_number(out, x);
 	} else if (json_bool(v, &yes)) {

@@ -1,7 +1,7 @@
 /*
  * JSON, read by cJSON behind stricter doors: the text must be valid UTF-8 without stray control characters,
  * keys are compared exactly, a string may hold zero bytes (\u0000), a key may not, numbers are finite
- * doubles, and an error names its byte. What cJSON allows beyond RFC 8259 (zeros before a number, tabs
+ * doubles, which remember their text, and an error names its byte. What cJSON allows beyond RFC 8259 (zeros before a number, tabs
  * and newlines within a string) is allowed. Written canonically: no white
  * space, only '"', '\' and control characters escaped, as Python's json.dumps(ensure_ascii=False,
  * separators=(",", ":")) writes strings.
@@ -62,6 +62,12 @@ const char *json_string(const struct json *v, size_t *n);
 
 const char *json_text(const struct json *v); /* json_string without the number */
 
+/*
+ * How a number was written, where its double cannot tell: with a fraction or an exponent, or with more than
+ * 15 digits. NULL for others, which are integers.
+ */
+const char *json_number_text(const struct json *v);
+
 /* True, and *out, where v is a number (an integer within +-2^53 for json_int; a boolean). */
 bool json_number(const struct json *v, double *out);
 bool json_int(const struct json *v, int64_t *out);
@@ -74,7 +80,7 @@ void json_escape(struct buf *out, const char *s, size_t n);
 /* Appends a number as JSON has it, the shortest that reads back as the same double; NaN as null. */
 void json_put_number(struct buf *out, double x);
 
-/* Appends v canonically, object keys in their order. */
+/* Appends v canonically, object keys in their order, numbers as they were written. */
 void json_write(struct buf *out, const struct json *v);
 
 #endif

@@ -14,9 +14,8 @@
  *		use(out.data, out.len);
  *	jinja_free(t);
  *
- * What differs from Python: integers have 64 bits (an OverflowError beyond), a number in JSON without a
- * fraction is an integer however it was written (1.0 prints as 1), lone surrogates become U+FFFD, pprint
- * breaks no lines, and what is random or needs other types is refused with a NotImplementedError: the
+ * What differs from Python: integers have 64 bits (an OverflowError beyond), lone surrogates become U+FFFD,
+ * pprint breaks no lines, and what is random or needs other types is refused with a NotImplementedError: the
  * filters random and urlize, the function lipsum, str.encode and str.translate. Of Jinja2's releases that
  * differ, the newer are followed: list.pop and list.clear are unsafe too.
  */

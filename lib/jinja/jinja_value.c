@@ -1,6 +1,8 @@
 #include "jinja/jinja_impl.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 
@@ -60,12 +62,28 @@ struct jv jinja_pair(struct jrun *r, struct jv a, struct jv b)
 	return v;
 }
 
+/* As Python reads it: an integer, unless it has a fraction or an exponent. */
+static struct jv from_number(struct jrun *r, const struct json *v)
+{
+	const char *text = json_number_text(v);
+	double x = 0;
+	long long i;
+
+	json_number(v, &x);
+	if (text && strpbrk(text, ".eE"))
+		return jv_float(x);
+	errno = 0;
+	i = text ? strtoll(text, NULL, 10) : (long long)x;
+	if (errno)
+		jinja_raise(r, E_OVERFLOW, "integer %s has more than 64 bits", text);
+	return jv_int(i);
+}
+
 struct jv jinja_from_json(struct jrun *r, const struct json *v)
 {
 	struct jv out = jv_of(J_NONE);
 	const char *s;
 	size_t n = 0;
-	double x;
 	bool b;
 
 	jinja_step(r, 1);
@@ -74,8 +92,7 @@ struct jv jinja_from_json(struct jrun *r, const struct json *v)
 		json_bool(v, &b);
 		return jv_bool(b);
 	case JSON_NUMBER:
-		json_number(v, &x);
-		return x == floor(x) && fabs(x) < 0x1p63 ? jv_int((int64_t)x) : jv_float(x);
+		return from_number(r, v);
 	case JSON_STRING:
 		s = json_string(v, &n);
 		return jinja_str(r, s, n);
