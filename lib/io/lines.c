@@ -6,11 +6,12 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/csv.h"
 #include "io/zip.h"
 
 #define CHUNK ((size_t)256 << 10)
 
-enum place { START, LINES, FIRST_ELEMENT, NEXT_ELEMENT, DONE };
+enum place { START, LINES, TABLE, FIRST_ELEMENT, NEXT_ELEMENT, DONE };
 
 struct lines {
 	struct zipfile *file;
@@ -23,6 +24,8 @@ struct lines {
 	uint64_t line; /* of data[at] */
 	enum place place;
 	struct buf open; /* the brackets around the place in an element that is being scanned */
+	struct csv csv;
+	struct buf row; /* of a table, as JSON */
 };
 
 struct lines *lines_open(const char *path, size_t limit, struct sha256 *digest, struct err *err)
@@ -46,6 +49,8 @@ void lines_close(struct lines *l)
 		return;
 	zipfile_close(l->file);
 	buf_release(&l->open);
+	buf_release(&l->row);
+	csv_release(&l->csv);
 	free(l->data);
 	free(l);
 }
@@ -91,12 +96,15 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Past white space. 1, 0 if the file ends there, -1. */
-static int skip_space(struct lines *l, struct err *err)
+/* Past white space, or line breaks alone. 1, 0 if the file ends there, -1. */
+static int skip(struct lines *l, bool breaks, struct err *err)
 {
 	for (;;) {
-		for (; l->at < l->end && is_space(l->data[l->at]); l->at++)
+		for (; l->at < l->end && is_space(l->data[l->at]); l->at++) {
+			if (breaks && (l->data[l->at] == ' ' || l->data[l->at] == '\t'))
+				return 1;
 			l->line += l->data[l->at] == '\n';
+		}
 		if (l->at < l->end)
 			return 1;
 		if (l->eof)
@@ -104,6 +112,11 @@ static int skip_space(struct lines *l, struct err *err)
 		if (fill(l, err))
 			return -1;
 	}
+}
+
+static int skip_space(struct lines *l, struct err *err)
+{
+	return skip(l, false, err);
 }
 
 static void set_record(struct lines_record *r, const char *text, size_t len, uint64_t line)
@@ -123,28 +136,103 @@ static int check_size(const struct lines *l, size_t n, struct err *err)
 
 /* ---- JSON Lines */
 
-/* The record at data[at], which is not white space, up to the end of its line. */
-static int take_line(struct lines *l, struct lines_record *r, struct err *err)
+/* Reads to the end of the line at data[at]; *n: its bytes, without the line break. */
+static int find_line(struct lines *l, size_t *n, struct err *err)
 {
-	size_t n = 0, have;
+	size_t seen = 0, have;
 	const char *newline;
 
 	for (;;) {
 		have = l->end - l->at;
-		newline = memchr(l->data + l->at + n, '\n', have - n);
+		newline = memchr(l->data + l->at + seen, '\n', have - seen);
 		if (newline || l->eof)
 			break;
-		n = have;
+		seen = have;
 		if (fill(l, err))
 			return -1;
 	}
-	n = newline ? (size_t)(newline - l->data) - l->at : have;
-	if (check_size(l, n, err))
+	*n = newline ? (size_t)(newline - l->data) - l->at : have;
+	return check_size(l, *n, err);
+}
+
+/* The record at data[at], which is not white space, up to the end of its line. */
+static int take_line(struct lines *l, struct lines_record *r, struct err *err)
+{
+	size_t n;
+
+	if (find_line(l, &n, err))
 		return -1;
 	set_record(r, l->data + l->at, n, l->line);
-	l->line += newline != NULL;
-	l->at += n + (newline != NULL);
+	l->at += n;
+	if (l->at < l->end) {
+		l->line++;
+		l->at++;
+	}
 	return 1;
+}
+
+/* ---- tables */
+
+/* Reads the row at data[at] to its end; *n: its bytes, line break included. */
+static int find_row(struct lines *l, size_t *n, struct err *err)
+{
+	size_t scanned = 0;
+	bool quoted = false;
+
+	while (!(*n = csv_row_end(l->data + l->at, l->end - l->at, &scanned, &quoted))) {
+		if (l->eof) {
+			*n = l->end - l->at;
+			break;
+		}
+		if (fill(l, err))
+			return -1;
+	}
+	return check_size(l, *n, err);
+}
+
+static void pass_row(struct lines *l, size_t n)
+{
+	for (const char *p = l->data + l->at, *end = p + n; p && p < end; l->line += p != NULL, p += p != NULL)
+		p = memchr(p, '\n', (size_t)(end - p));
+	l->at += n;
+}
+
+static int take_row(struct lines *l, struct lines_record *r, struct err *err)
+{
+	size_t n;
+
+	if (find_row(l, &n, err))
+		return -1;
+	buf_clear(&l->row);
+	if (csv_row(&l->csv, l->data + l->at, n, &l->row, err))
+		return fail(l, err);
+	set_record(r, l->row.data, l->row.len, l->line);
+	pass_row(l, n);
+	return 1;
+}
+
+/* Is it a table, whose first field is then perhaps empty? Then its head is read. */
+static int start_table(struct lines *l, struct err *err)
+{
+	char separator;
+	size_t n;
+
+	if (l->data[l->at] == '{')
+		return 0;
+	while (l->at && (l->data[l->at - 1] == ' ' || l->data[l->at - 1] == '\t'))
+		l->at--;
+	if (find_line(l, &n, err))
+		return -1;
+	separator = csv_separator(l->data + l->at, n);
+	if (!separator)
+		return 0;
+	l->place = TABLE;
+	if (find_row(l, &n, err))
+		return -1;
+	if (csv_head(&l->csv, separator, l->data + l->at, n, err))
+		return fail(l, err);
+	pass_row(l, n);
+	return 0;
 }
 
 /* ---- elements of an array */
@@ -273,7 +361,7 @@ static int next_element(struct lines *l, struct lines_record *r, struct err *err
 	return take_element(l, r, err);
 }
 
-/* ---- both */
+/* ---- all of them */
 
 static int start(struct lines *l, struct err *err)
 {
@@ -288,7 +376,7 @@ static int start(struct lines *l, struct err *err)
 		return -1;
 	l->place = rc && l->data[l->at] == '[' ? FIRST_ELEMENT : LINES;
 	l->at += l->place == FIRST_ELEMENT;
-	return 0;
+	return rc && l->place == LINES ? start_table(l, err) : 0;
 }
 
 int lines_next(struct lines *l, struct lines_record *r, struct err *err)
@@ -299,8 +387,8 @@ int lines_next(struct lines *l, struct lines_record *r, struct err *err)
 		return -1;
 	if (l->place == DONE)
 		return 0;
-	if (l->place != LINES)
+	if (l->place == FIRST_ELEMENT || l->place == NEXT_ELEMENT)
 		return next_element(l, r, err);
-	rc = skip_space(l, err);
-	return rc == 1 ? take_line(l, r, err) : rc;
+	rc = skip(l, l->place == TABLE, err);
+	return rc < 1 ? rc : l->place == TABLE ? take_row(l, r, err) : take_line(l, r, err);
 }

@@ -1,10 +1,12 @@
 /*
  * JSON records from a file, plain or gzipped, one at a time: JSON Lines, where a record is a line that is
- * not blank, or one JSON array, where it is an element. The first byte that is not white space tells which.
- * Memory is bound by the longest record, not by the file.
+ * not blank; one JSON array, where it is an element; or a table (csv.h), whose rows become objects of
+ * strings. The first line that is not blank tells which. Memory is bound by the longest record, not by the
+ * file.
  *
  * Records are found, not parsed. Of JSON Lines any line will do; of an array only brackets, strings and
- * commas are looked at, and what makes the next element impossible to find is an error of the whole file.
+ * commas are looked at, and what makes the next element impossible to find is an error of the whole file,
+ * as is a table's row with more or fewer fields than columns.
  *
  *	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
  *	struct lines_record r;

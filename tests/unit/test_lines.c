@@ -79,6 +79,45 @@ static void finds_records(void **state)
 	buf_release(&out);
 }
 
+static void reads_tables(void **state)
+{
+	static const char *const cases[][2] = {
+		{"a,b\n1,2\n", "2:{\"a\":\"1\",\"b\":\"2\"}|"},
+		{"\xef\xbb\xbf\n a,b\r\n\r\n1, 2 \r\n,\r\n", "4:{\" a\":\"1\",\"b\":\" 2 \"}|5:{\" a\":\"\",\"b\":\"\"}|"},
+		{"\tx\n\ty\n0\t\n", "2:{\"\":\"\",\"x\":\"y\"}|3:{\"\":\"0\",\"x\":\"\"}|"},
+		{"\"a,\"\"\",\"b\nc\"\n\"1\n\n2\",\"\"\"q\"\"\"\n3,a \"4\"",
+			"3:{\"a,\\\"\":\"1\\n\\n2\",\"b\\nc\":\"\\\"q\\\"\"}|6:{\"a,\\\"\":\"3\",\"b\\nc\":\"a \\\"4\\\"\"}|"},
+		{"a\tb,c\nx,y\tz\n", "2:{\"a\":\"x,y\",\"b,c\":\"z\"}|"},
+		{"a,b\n", ""},
+		{"\"one, two\"\n3\n", "1:\"one, two\"|2:3|"},
+	};
+	static const char *const faults[][2] = {
+		{"a,b\n1\n", "fewer fields than the 2 columns"},
+		{"a,b\n\n1,2,3\n", "more fields than the 2 columns"},
+		{"a,b\n1,\"2\n", "a quote is not closed"},
+		{"a,b\n1,\"2\" \n", "text behind a closing quote"},
+		{"a,a\n", "two columns are named \"a\""},
+	};
+	struct err err = ERR_INIT;
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		buf_clear(&out);
+		put(cases[i][0], strlen(cases[i][0]));
+		assert_int_equal(collect(1000, &out, &err), 0);
+		assert_string_equal(out.data, cases[i][1]);
+	}
+	for (size_t i = 0; i < COUNT(faults); i++) {
+		put(faults[i][0], strlen(faults[i][0]));
+		assert_int_equal(collect(1000, &out, &err), -1);
+		assert_int_equal(err.code, ERR_CORRUPT);
+		assert_non_null(strstr(err.text, faults[i][1]));
+		assert_non_null(strstr(err.text, path));
+	}
+	buf_release(&out);
+}
+
 static void names_faults(void **state)
 {
 	static const struct {
@@ -239,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_records),
+		cmocka_unit_test(reads_tables),
 		cmocka_unit_test(names_faults),
 		cmocka_unit_test(notices_every_cut),
 		cmocka_unit_test(crosses_buffers),
