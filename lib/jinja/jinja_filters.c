@@ -277,10 +277,9 @@ static bool next_unique(struct jrun *r, struct jgen *g, struct jv *out)
 
 FILTER(f_unique)
 {
-	struct jv gen = jinja_generator(r, GEN_GENERATOR, v);
+	struct jv gen = jinja_lazy_generator(r, v, next_unique);
 
 	UNUSED;
-	gen.u.gen->next = next_unique;
 	gen.u.gen->path = jinja_attribute_parts(r, a[1]);
 	gen.u.gen->case_sensitive = truth_or(r, a[0], false);
 	gen.u.gen->seen = jinja_dict(r, 0);
@@ -426,9 +425,8 @@ FILTER(f_map)
 	UNUSED;
 	if (!jinja_truth(r, v))
 		return jinja_generator(r, GEN_GENERATOR, jinja_list(r, J_LIST, 0));
-	gen = jinja_generator(r, GEN_GENERATOR, jv_of(J_UNDEFINED));
+	gen = jinja_lazy_generator(r, v, next_mapped);
 	g = gen.u.gen;
-	g->next = next_mapped;
 	if (!args->n)
 		for (size_t i = 0; i < args->nkw; i++)
 			g->by_attribute |= is_kw(&args->kw[i], "attribute");
@@ -443,7 +441,6 @@ FILTER(f_map)
 	}
 	if (!g->by_attribute && !args->n)
 		jinja_raise(r, E_FILTER_ARGUMENT, "map requires a filter argument");
-	jinja_iter(r, &g->source, v);
 	if (g->by_attribute)
 		return gen;
 	g->seen = args->pos[0];
@@ -476,8 +473,7 @@ static struct jv select_items(
 		return jinja_generator(r, GEN_GENERATOR, jinja_list(r, J_LIST, 0));
 	if (attribute && !args->n)
 		jinja_raise(r, E_FILTER_ARGUMENT, "Missing parameter for attribute name");
-	gen = jinja_generator(r, GEN_GENERATOR, v);
-	gen.u.gen->next = next_selected;
+	gen = jinja_lazy_generator(r, v, next_selected);
 	gen.u.gen->negate = negate;
 	gen.u.gen->by_attribute = attribute;
 	if (attribute)

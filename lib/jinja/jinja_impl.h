@@ -327,6 +327,7 @@ struct jparser {
 	struct jtok current, ahead;
 	bool looked;
 	int depth, loops;
+	const struct jnode *stray; /* the first break or continue outside of them: the last thing that Python sees */
 	const char *const *ends[JINJA_MAX_DEPTH + 2]; /* what each open block waits for */
 	size_t nends;
 	const char *tags[JINJA_MAX_DEPTH + 2]; /* the open blocks */
@@ -562,6 +563,7 @@ extern const struct jgenerator_name {
 struct jgen {
 	enum jgenerator type;
 	struct jiter source;
+	struct jv later; /* opens source at the first next(); J_MISSING once it has */
 	/* a filter on what source gives; NULL gives it as it is. False at the end */
 	bool (*next)(struct jrun *r, struct jgen *g, struct jv *out);
 	const struct jbuiltin *builtin;
@@ -581,6 +583,9 @@ bool jinja_next(struct jrun *r, struct jiter *it, struct jv *out);
 struct jv jinja_to_list(struct jrun *r, struct jv v, enum jtype type);
 struct jv jinja_unpack(struct jrun *r, struct jv v, size_t n); /* a list of just so many */
 struct jv jinja_generator(struct jrun *r, enum jgenerator type, struct jv source);
+/* As a Python generator function: the source is not looked at before the first item is asked for. */
+struct jv jinja_lazy_generator(
+	struct jrun *r, struct jv source, bool (*next)(struct jrun *r, struct jgen *g, struct jv *out));
 void jinja_sort(struct jrun *r, struct jv *items, const struct jv *keys, size_t n, bool reverse);
 struct jlist jinja_attribute_path(struct jrun *r, const char *s, size_t n);
 struct jlist jinja_attribute_parts(struct jrun *r, struct jv attribute);

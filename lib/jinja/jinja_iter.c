@@ -111,6 +111,10 @@ bool jinja_next(struct jrun *r, struct jiter *it, struct jv *out)
 	case ITER_GENERATOR:
 		/* generators over generators: as deep as the template makes them */
 		jinja_enter(r);
+		if (jv_given(it->gen->later)) {
+			jinja_iter(r, &it->gen->source, it->gen->later);
+			it->gen->later = jv_of(J_MISSING);
+		}
 		more = it->gen->next ? it->gen->next(r, it->gen, out) : jinja_next(r, &it->gen->source, out);
 		jinja_leave(r);
 		return more;
@@ -155,6 +159,15 @@ struct jv jinja_generator(struct jrun *r, enum jgenerator type, struct jv source
 
 	*g = (struct jgen){.type = type};
 	jinja_iter(r, &g->source, source);
+	return (struct jv){.type = J_GENERATOR, .u.gen = g};
+}
+
+struct jv jinja_lazy_generator(
+	struct jrun *r, struct jv source, bool (*next)(struct jrun *r, struct jgen *g, struct jv *out))
+{
+	struct jgen *g = jinja_alloc(r, 1, sizeof *g);
+
+	*g = (struct jgen){.type = GEN_GENERATOR, .later = source, .next = next};
 	return (struct jv){.type = J_GENERATOR, .u.gen = g};
 }
 

@@ -305,9 +305,8 @@ static struct jnode *parse_generation(struct jparser *p, struct jnode *n)
 
 static struct jnode *parse_break(struct jparser *p, struct jnode *n)
 {
-	if (!p->loops)
-		jinja_fail(p, n->line, "SyntaxError",
-			n->kind == N_BREAK ? "'break' outside loop" : "'continue' not properly in loop");
+	if (!p->loops && !p->stray)
+		p->stray = n;
 	return n;
 }
 
@@ -389,6 +388,9 @@ static void parse_template(struct jparser *p, const char *source, size_t n)
 	t->root->name = -1;
 	parse_nodes(p, t->root, &t->root->body, NULL);
 	jinja_scope(p, t);
+	if (p->stray)
+		jinja_fail(p, p->stray->line, "SyntaxError",
+			p->stray->kind == N_BREAK ? "'break' outside loop" : "'continue' not properly in loop");
 }
 
 static struct jinja *new_template(struct err *err)

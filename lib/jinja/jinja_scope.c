@@ -272,6 +272,16 @@ static void check_expression(void *context, struct jnode *n)
 	w->soft = soft;
 }
 
+/* An expression that belongs to a frame of its own, in which no if is around it. */
+static void check_inner(struct walk *w, struct jnode *n)
+{
+	bool soft = w->soft;
+
+	w->soft = false;
+	check_expression(w, n);
+	w->soft = soft;
+}
+
 static void walk_body(struct walk *w, const struct symbols *s, const struct jnodes *body);
 
 static void finish(struct walk *w, const struct symbols *s, struct jnode *n, int which)
@@ -306,7 +316,7 @@ static void walk_for(struct walk *w, const struct symbols *outer, struct jnode *
 
 	check_expression(w, n->b);
 	if (n->c)
-		check_expression(w, n->c);
+		check_inner(w, n->c);
 	n->extended = n->recursive || uses(&n->body, t->loop_name);
 	if (!w->loops && binds(n, t->loop_name))
 		jinja_fail(w->p, n->line, "TemplateAssertionError",
@@ -348,7 +358,7 @@ static void walk_macro(struct walk *w, const struct symbols *outer, struct jnode
 		declare(&s, t->varargs_name);
 	for (size_t i = 0; i < n->other.n; i++) {
 		see_expression(&s, n->other.at[i]);
-		check_expression(w, n->other.at[i]);
+		check_inner(w, n->other.at[i]);
 	}
 	walk_frame(w, &s, n, &n->body, 0);
 }
@@ -397,11 +407,11 @@ static void walk_statement(struct walk *w, const struct symbols *outer, struct j
 	case N_SCOPE:
 	case N_BLOCK:
 		s = new_symbols(w->p, n->kind == N_BLOCK ? NULL : outer);
-		if (n->b) {
-			check_expression(w, n->b);
+		if (n->b)
 			see_expression(&s, n->b);
-		}
 		walk_frame(w, &s, n, &n->body, 0);
+		if (n->b)
+			check_inner(w, n->b);
 		break;
 	case N_OUTPUT:
 	case N_SET:

@@ -37,6 +37,7 @@ static const char vars[] =
 	"keys\":2}}";
 
 static const char *const renders[][2] = {
+	{"{{ 'x' if 1 | select }}{{ 'y' if 2 | map('upper') }}{{ 'z' if 3 | unique }}", "xyz"},
 	{"{{ 1 }};{{ 1.0 }};{{ 1e5 }};{{ 1.5e-7 }};{{ 1e16 }};{{ 1e22 }};{{ 123456789012345678.0 }};{{ 0x1F }};{{ 0b101 }};{{ 0o17 }};{{ 1_000 }};{{ 'a' 'b' }};", "1;1.0;100000.0;1.5e-07;1e+16;1e+22;1.2345678901234568e+17;31;5;15;1000;ab;"},
 	{"{{ '\\n\\t\\x41\\u00e9\\101' }};{{ '\\q' }};{{ \"it's\" }};{{ [1,'a',None,true,2.5] }};{{ (1,) }};{{ () }};{{ (1,2) }};{{ {} }};{{ {'a':1,'b':[1]} }};", "\n\tA\303\251A;\\q;it's;[1, 'a', None, True, 2.5];(1,);();(1, 2);{};{'a': 1, 'b': [1]};"},
 	{"{{ {1:2,none:3} }};{{ [] }};{{ 1+2*3 }};{{ 2**10 }};{{ 2**-1 }};{{ -2**2 }};{{ 7//2 }};{{ -7//2 }};{{ 7%3 }};{{ -7%3 }};{{ 7.5//2 }};{{ 7.5%2 }};", "{1: 2, None: 3};[];7;1024;0.5;4;3;-4;1;2;3.0;1.5;"},
@@ -428,6 +429,11 @@ static const char *const fails[][2] = {
 	{"{# x", "line 1: TemplateSyntaxError: Missing end of comment tag"},
 	{"{{ f(a=1, 2) }}", "line 1: TemplateSyntaxError: invalid syntax for function call expression"},
 	{"{% if true %}\n{{ a | nofilter }}\n{% endif %}", "TemplateRuntimeError: No filter named 'nofilter' found."},
+	{"{{ 1 | map('upper') | list }}", "TypeError: 'int' object is not iterable"},
+	{"{% continue %}{% endfor %}", "line 1: TemplateSyntaxError: Encountered unknown tag 'endfor'."},
+	{"{% if false %}{% set a | foo %}{% endset %}{% endif %}", "line 1: TemplateAssertionError: No filter named 'foo'."},
+	{"{% if false %}{% for x in [] if x | foo %}{% endfor %}{% endif %}", "line 1: TemplateAssertionError: No filter named 'foo'."},
+	{"{% if false %}{% macro m(x=1 | foo) %}{% endmacro %}{% endif %}", "line 1: TemplateAssertionError: No filter named 'foo'."},
 	{"{% if s is defined %}{{ s is notest }}{% endif %}", "TemplateRuntimeError: No test named 'notest' found."},
 	{"{{ '\\u12' }}", "line 1: TemplateSyntaxError: truncated \\uXXXX escape"},
 	{"{{ '\\x1' }}", "line 1: TemplateSyntaxError: truncated \\xXX escape"},
