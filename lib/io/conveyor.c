@@ -133,6 +133,36 @@ void *conveyor_take(struct conveyor *c)
 	return job;
 }
 
+int conveyor_run(const struct conveyor_run *r, struct err *err)
+{
+	struct conveyor *belt = conveyor_new(r->threads, r->n, r->work, err);
+	struct err first = ERR_INIT;
+	int filled = 0, taken = 0, rc = belt ? 1 : -1, taking = 0;
+
+	while (belt && (rc == 1 || (taken < filled && !taking))) {
+		if (rc == 1 && filled - taken < r->n) {
+			rc = r->fill(r->context, r->jobs[filled % r->n], err);
+			if (rc == 1 && conveyor_put(belt, r->jobs[filled % r->n]))
+				filled++;
+			else if (rc < 0)
+				first = *err;
+			continue;
+		}
+		taking = r->take(r->context, conveyor_take(belt), err);
+		taken++;
+		if (taking)
+			rc = -1;
+	}
+	if (belt)
+		conveyor_cancel(belt);
+	for (; taken < filled; taken++)
+		conveyor_take(belt);
+	conveyor_free(belt);
+	if (first.code && !taking)
+		*err = first;
+	return rc < 0 || taking ? -1 : 0;
+}
+
 void conveyor_free(struct conveyor *c)
 {
 	if (!c)

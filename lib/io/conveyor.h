@@ -29,6 +29,22 @@ void *conveyor_take(struct conveyor *c);
 /* From now on conveyor_put() fails, and conveyor_take() hands out what is left, perhaps undone. */
 void conveyor_cancel(struct conveyor *c);
 
+/*
+ * A whole run, in the calling thread but for the work: fill() gets each of the n jobs in turn, again and
+ * again, until it says 0 (there is no more) or -1; take() gets them, worked on, in that order. Also after a
+ * -1 the jobs that were filled before are taken. 0, or -1 where any of them said so.
+ */
+struct conveyor_run {
+	void **jobs;
+	int n, threads;
+	int (*fill)(void *context, void *job, struct err *err);
+	void (*work)(void *job);
+	int (*take)(void *context, void *job, struct err *err);
+	void *context;
+};
+
+int conveyor_run(const struct conveyor_run *r, struct err *err);
+
 /* Only when nobody puts or takes any more and the belt is empty. NULL is fine. */
 void conveyor_free(struct conveyor *c);
 

@@ -316,6 +316,19 @@ void json_quote(struct buf *out, const char *s, size_t n)
 	buf_add_char(out, '"');
 }
 
+void json_quote_bytes(struct buf *out, const char *s, size_t n)
+{
+	size_t valid;
+
+	buf_add_char(out, '"');
+	for (; (valid = utf8_valid_prefix(s, n)) < n; s += valid + 1, n -= valid + 1) {
+		json_escape(out, s, valid);
+		buf_add_str(out, "\xef\xbf\xbd");
+	}
+	json_escape(out, s, n);
+	buf_add_char(out, '"');
+}
+
 void json_put_number(struct buf *out, double x)
 {
 	char text[40];

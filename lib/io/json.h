@@ -77,6 +77,9 @@ bool json_bool(const struct json *v, bool *out);
 void json_quote(struct buf *out, const char *s, size_t n);
 void json_escape(struct buf *out, const char *s, size_t n);
 
+/* The same of any bytes: what is not UTF-8 becomes U+FFFD. */
+void json_quote_bytes(struct buf *out, const char *s, size_t n);
+
 /* Appends a number as JSON has it, the shortest that reads back as the same double; NaN as null. */
 void json_put_number(struct buf *out, double x);
 

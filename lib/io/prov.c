@@ -2,28 +2,7 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
 #include "io/json.h"
-
-/* An argument as a JSON string; what is not UTF-8 in it becomes U+FFFD. */
-static void quote_argument(struct buf *out, const char *s)
-{
-	struct buf clean = BUF_INIT;
-	size_t n = strlen(s), valid;
-
-	while ((valid = utf8_valid_prefix(s, n)) < n) {
-		buf_add(&clean, s, valid);
-		buf_add_str(&clean, "\xef\xbf\xbd");
-		s += valid + 1;
-		n -= valid + 1;
-	}
-	buf_add(&clean, s, n);
-	if (clean.failed)
-		out->failed = true;
-	else
-		json_quote(out, clean.data ? clean.data : "", clean.len);
-	buf_release(&clean);
-}
 
 int prov_add(struct meta *meta, const char *program, const char *version, const char *const *args,
 	int nargs, const char *const *inputs, struct err *err)
@@ -47,7 +26,7 @@ int prov_add(struct meta *meta, const char *program, const char *version, const 
 		before + 1, program, version);
 	for (int i = 0; i < nargs; i++, comma = ",") {
 		buf_add_str(&out, comma);
-		quote_argument(&out, args[i]);
+		json_quote_bytes(&out, args[i], strlen(args[i]));
 	}
 	buf_add_fmt(&out, "],\"previous\":%zu,\"inputs\":[", before);
 	comma = "";

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/dtype.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/sha256.c" /* both ways of computing it are static */
@@ -552,6 +553,40 @@ static void wide_floats_convert(void **state)
 	assert_true(f[0] == (float)(1.0 / 3));
 }
 
+/* ---- hashes */
+
+static void sets_remember(void **state)
+{
+	struct hash_set s = HASH_SET_INIT;
+	struct err err = ERR_INIT;
+	char text[64] = {0};
+
+	(void)state;
+	assert_false(hash_set_has(&s, 0));
+	for (int round = 0; round < 2; round++)
+		for (uint64_t i = 0; i < 20000; i++) {
+			memcpy(text, &i, sizeof i);
+			assert_int_equal(hash_set_has(&s, hash_bytes(text, 8 + i % 50, i % 3)), round);
+			assert_int_equal(hash_set_add(&s, hash_bytes(text, 8 + i % 50, i % 3), &err), round);
+		}
+	assert_int_equal(s.n, 20000);
+	assert_int_equal(hash_set_add(&s, 0, &err), 0);
+	assert_true(hash_set_has(&s, 0));
+	hash_set_release(&s);
+	/* Each bit of input and seed changes about half of the number's. */
+	for (size_t n = 1; n < 40; n++) {
+		uint64_t h = hash_bytes(text, n, 7);
+
+		assert_true(h != hash_bytes(text, n - 1, 7));
+		for (size_t bit = 0; bit < 8 * n; bit++) {
+			text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+			assert_in_range(__builtin_popcountll(h ^ hash_bytes(text, n, 7)), 8, 56);
+			text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+		}
+		assert_in_range(__builtin_popcountll(h ^ hash_bytes(text, n, 8)), 8, 56);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,6 +610,7 @@ int main(void)
 		cmocka_unit_test(f16_round_trips),
 		cmocka_unit_test(bf16_round_trips),
 		cmocka_unit_test(wide_floats_convert),
+		cmocka_unit_test(sets_remember),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

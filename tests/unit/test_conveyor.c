@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/rng.h"
@@ -134,6 +135,65 @@ static void cancelling_hands_back_the_rest(void **state)
 	alarm(0);
 }
 
+/* ---- conveyor_run() */
+
+struct trip {
+	uint64_t filled, taken, fill_until, take_until;
+	int fill_end, take_end; /* what the callbacks then say */
+};
+
+static int fill(void *context, void *arg, struct err *err)
+{
+	struct trip *t = context;
+	struct job *j = arg;
+
+	if (t->filled == t->fill_until)
+		return t->fill_end ? err_set(err, ERR_FAILED, "fill") : 0;
+	j->number = t->filled++;
+	return 1;
+}
+
+static int take(void *context, void *arg, struct err *err)
+{
+	struct trip *t = context;
+	struct job *j = arg;
+
+	assert_int_equal(j->number, t->taken);
+	if (t->taken == t->take_until)
+		return err_set(err, ERR_FAILED, "take");
+	assert_int_equal(j->done, 1);
+	j->done = 0;
+	t->taken++;
+	return 0;
+}
+
+static void runs_end_as_they_should(void **state)
+{
+	struct job jobs[5];
+	void *list[] = {&jobs[0], &jobs[1], &jobs[2], &jobs[3], &jobs[4]};
+
+	(void)state;
+	alarm(60);
+	for (int threads = 0; threads <= 4; threads++)
+		for (uint64_t n = 0; n < 30; n++)
+			for (int how = 0; how < 4; how++) {
+				struct trip t = {.fill_until = n, .fill_end = how & 1,
+					.take_until = how & 2 ? n / 2 : UINT64_MAX};
+				struct conveyor_run run = {list, 1 + (int)n % 5, threads, fill, work, take, &t};
+				struct err err = ERR_INIT;
+				bool taking = how & 2 && n > 0;
+
+				memset(jobs, 0, sizeof jobs);
+				assert_int_equal(conveyor_run(&run, &err), how & 1 || taking ? -1 : 0);
+				if (taking)
+					assert_string_equal(err.text, "take");
+				else if (how & 1)
+					assert_string_equal(err.text, "fill");
+				assert_int_equal(t.taken, taking ? n / 2 : n);
+			}
+	alarm(0);
+}
+
 static void unused_belts_can_be_freed(void **state)
 {
 	struct err err = ERR_INIT;
@@ -150,6 +210,7 @@ int main(void)
 		cmocka_unit_test(jobs_come_out_in_order),
 		cmocka_unit_test(one_thread_may_put_and_take),
 		cmocka_unit_test(cancelling_hands_back_the_rest),
+		cmocka_unit_test(runs_end_as_they_should),
 		cmocka_unit_test(unused_belts_can_be_freed),
 	};
 
