@@ -77,6 +77,7 @@ static bool column_at(const struct pref_schema *s, int i, struct column *c)
 		{"tokens", I32, !s->text, 1},
 		{"label", F32, s->label, 1},
 		{"text", U8, s->text, 1},
+		{"plain", U8, s->plain, 1},
 		{"meta", U8, s->meta, 1},
 	};
 
@@ -149,6 +150,8 @@ int pref_schema_get(struct pref_schema *s, const struct meta *meta, struct err *
 			s->cut = true;
 		else if (!strcmp(name, "meta"))
 			s->meta = true;
+		else if (!strcmp(name, "plain"))
+			s->plain = s->text;
 		else if (!strncmp(name, "logp.", 5))
 			rc = pref_schema_add(s, name + 5, false, err) ? mismatch(err) : 0;
 		else if (!strncmp(name, "tlogp.", 6) && !s->text &&
@@ -200,6 +203,7 @@ int pref_copy(struct pref_rec *to, const struct pref_rec *from, const struct pre
 	     (s->text ? !!(to->text = copied(arena, from->text + start, size, 1, err))
 		      : !!(to->tokens = copied(
 				   arena, from->tokens + start, size, sizeof *to->tokens, err))) &&
+	     (!from->plain || (to->plain = copied(arena, from->plain + start, size, 1, err))) &&
 	     (!from->skip || (to->skip = copied(arena, from->skip, k, sizeof *to->skip, err))) &&
 	     (!from->label ||
 		     (to->label = copied(arena, from->label, k, sizeof *to->label, err))) &&
@@ -316,6 +320,17 @@ static int check_text(const struct pref_block *b, int64_t segs, int64_t n, struc
 	return 0;
 }
 
+static int check_plain(const struct pref_block *b, int64_t n, int64_t bytes, struct err *err)
+{
+	if (n != bytes)
+		return err_set(err, ERR_CORRUPT, "tensor 'plain': %lld bytes for a text of %lld", (long long)n,
+			(long long)bytes);
+	for (int64_t i = 0; i < n; i++)
+		if (b->plain[i] > 1)
+			return err_set(err, ERR_CORRUPT, "tensor 'plain': %d at %lld", b->plain[i], (long long)i);
+	return 0;
+}
+
 static int check_tokens(const struct pref_block *b, int64_t n, struct err *err)
 {
 	int64_t vocab = b->schema->vocab ? b->schema->vocab : INT32_MAX;
@@ -362,7 +377,7 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema,
 	const struct safetensors *doc, const uint8_t *payload, uint32_t n, struct err *err)
 {
 	int64_t size[4 * PREF_MAX_LOGPS] = {0}, ids = 0, recs = 0, segs = 0, elements = 0,
-			 metas = 0, meta_offs = 0;
+			 metas = 0, meta_offs = 0, plains = 0;
 	int64_t completions, counted, rows;
 	struct column c;
 	int columns = 0;
@@ -386,6 +401,8 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema,
 			b->tokens = p, elements = rows;
 		else if (!strcmp(c.name, "text"))
 			b->text = p, elements = rows;
+		else if (!strcmp(c.name, "plain"))
+			b->plain = p, plains = rows;
 		else if (!strcmp(c.name, "skip"))
 			b->skip = p;
 		else if (!strcmp(c.name, "cut"))
@@ -406,6 +423,7 @@ int pref_block_open(struct pref_block *b, const struct pref_schema *schema,
 	if (check_offsets("rec", b->rec, recs, segs - 1, err) ||
 		check_offsets("seg", b->seg, segs, elements, err) ||
 		(schema->meta && check_offsets("meta_off", b->meta_off, meta_offs, metas, err)) ||
+		(schema->plain && check_plain(b, plains, elements, err)) ||
 		(schema->text ? check_text(b, segs, elements, err)
 			      : check_tokens(b, elements, err)))
 		return -1;
@@ -455,6 +473,7 @@ void pref_block_get(const struct pref_block *b, uint32_t i, struct pref_rec *r)
 		.k = (int)(b->rec[i + 1] - first - 1),
 		.seg = b->seg + first,
 		.text = b->text,
+		.plain = b->plain,
 		.tokens = b->tokens,
 		.skip = b->skip ? b->skip + completion : NULL,
 		.label = b->label ? b->label + completion : NULL,

@@ -25,6 +25,7 @@
 struct pref_schema {
 	bool text;	       /* segments are UTF-8 text instead of tokens */
 	bool label, cut, meta; /* which optional columns there are */
+	bool plain;	       /* of text alone */
 	int nlogps;
 	char logp[PREF_MAX_LOGPS][PREF_MAX_NAME]; /* NAME of logp.NAME, sorted */
 	bool tlogp[PREF_MAX_LOGPS];		  /* is there a tlogp.NAME too? */
@@ -37,6 +38,7 @@ struct pref_rec {
 	int k;
 	const int64_t *seg;    /* [k + 2] */
 	const char *text;      /* pref.text: seg counts its bytes */
+	const uint8_t *plain;  /* for each of those: 1 where no special token is to be seen; NULL: nowhere */
 	const int32_t *tokens; /* otherwise: seg counts these */
 	const int32_t
 		*skip; /* [k] leading tokens of a completion that carry no loss; NULL in text */
@@ -107,6 +109,7 @@ struct pref_block {
 	const uint64_t *id;
 	const int64_t *rec, *seg, *meta_off;
 	const char *text, *meta;
+	const uint8_t *plain;
 	const int32_t *tokens, *skip, *cut;
 	const float *label, *logp[PREF_MAX_LOGPS], *tlogp[PREF_MAX_LOGPS];
 	int64_t *tlogp_at; /* where each record's tlogp starts; [n + 1]; from malloc */

@@ -10,8 +10,8 @@ static void add_offset(struct buf *b, int64_t offset)
 
 static void for_all(struct prefcolumns *c, void (*each)(struct buf *b))
 {
-	struct buf *fixed[] = {&c->id, &c->rec, &c->seg, &c->text, &c->tokens, &c->skip, &c->cut,
-		&c->label, &c->meta, &c->meta_off};
+	struct buf *fixed[] = {&c->id, &c->rec, &c->seg, &c->text, &c->plain, &c->tokens, &c->skip,
+		&c->cut, &c->label, &c->meta, &c->meta_off};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		each(fixed[i]);
@@ -44,7 +44,7 @@ void prefcolumns_release(struct prefcolumns *c)
 
 size_t prefcolumns_size(const struct prefcolumns *c)
 {
-	size_t bytes = c->id.len + c->rec.len + c->seg.len + c->text.len + c->tokens.len +
+	size_t bytes = c->id.len + c->rec.len + c->seg.len + c->text.len + c->plain.len + c->tokens.len +
 		       c->skip.len + c->cut.len + c->label.len + c->meta.len +
 		       (c->schema->meta ? c->meta_off.len : 0);
 
@@ -61,6 +61,8 @@ size_t prefcolumns_room(const struct prefcolumns *c, const struct pref_rec *r)
 
 	if (!s->text)
 		bytes += k * sizeof *r->skip;
+	if (s->plain)
+		bytes += n;
 	if (s->cut)
 		bytes += 2 * k * sizeof *r->cut;
 	if (s->label)
@@ -71,6 +73,16 @@ size_t prefcolumns_room(const struct prefcolumns *c, const struct pref_rec *r)
 		bytes +=
 			sizeof(float) * (k + (s->tlogp[i] ? (size_t)pref_tlogp_start(r, r->k) : 0));
 	return bytes;
+}
+
+static void add_plain(struct buf *b, const struct pref_rec *r, size_t n)
+{
+	char *room = r->plain ? NULL : buf_extend(b, n);
+
+	if (r->plain)
+		buf_add(b, r->plain + r->seg[0], n);
+	else if (room)
+		memset(room, 0, n);
 }
 
 void prefcolumns_add(struct prefcolumns *c, const struct pref_rec *r)
@@ -87,6 +99,8 @@ void prefcolumns_add(struct prefcolumns *c, const struct pref_rec *r)
 		add_offset(&c->seg, base + r->seg[i] - r->seg[0]);
 	if (s->text) {
 		buf_add(&c->text, r->text + r->seg[0], n);
+		if (s->plain)
+			add_plain(&c->plain, r, n);
 	} else {
 		buf_add(&c->tokens, r->tokens + r->seg[0], n * sizeof *r->tokens);
 		buf_add(&c->skip, r->skip, k * sizeof *r->skip);
@@ -123,7 +137,7 @@ static const struct buf *column_data(const struct prefcolumns *c, const char *na
 		const char *name;
 		const struct buf *data;
 	} fixed[] = {{"id", &c->id}, {"rec", &c->rec}, {"seg", &c->seg}, {"text", &c->text},
-		{"tokens", &c->tokens}, {"skip", &c->skip}, {"cut", &c->cut}, {"label", &c->label},
+		{"plain", &c->plain}, {"tokens", &c->tokens}, {"skip", &c->skip}, {"cut", &c->cut}, {"label", &c->label},
 		{"meta", &c->meta}, {"meta_off", &c->meta_off}};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
@@ -142,6 +156,7 @@ static int describe(struct prefcolumns *c, struct safetensors *doc, struct err *
 	if (column(doc, "id", U64, &c->id, err) || column(doc, "rec", I64, &c->rec, err) ||
 		column(doc, "seg", I64, &c->seg, err) ||
 		(s->text && column(doc, "text", U8, &c->text, err)) ||
+		(s->plain && column(doc, "plain", U8, &c->plain, err)) ||
 		(!s->text && column(doc, "tokens", I32, &c->tokens, err)) ||
 		(!s->text && column(doc, "skip", I32, &c->skip, err)) ||
 		(s->cut && column(doc, "cut", I32, &c->cut, err)) ||

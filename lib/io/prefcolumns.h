@@ -18,7 +18,7 @@ struct prefcolumns {
 	const struct pref_schema *schema; /* must outlive it */
 	uint32_t n;			  /* records */
 	int64_t completions;
-	struct buf id, rec, seg, text, tokens, skip, cut, label, meta, meta_off;
+	struct buf id, rec, seg, text, plain, tokens, skip, cut, label, meta, meta_off;
 	struct buf logp[PREF_MAX_LOGPS], tlogp[PREF_MAX_LOGPS];
 };
 

@@ -69,6 +69,24 @@ static void put_completions(struct buf *out, const struct pref_rec *r, const str
 	buf_add_char(out, ']');
 }
 
+/* As ranges of the record's bytes: [[from, behind], ...]. */
+static void put_plain(struct buf *out, const struct pref_rec *r)
+{
+	int64_t from = r->seg[0], end = r->seg[r->k + 1];
+	const char *comma = "";
+
+	buf_add_str(out, ",\"plain\":[");
+	for (int64_t i = from, to; i < end; i = to) {
+		for (to = i + 1; to < end && r->plain[to] == r->plain[i];)
+			to++;
+		if (!r->plain[i])
+			continue;
+		buf_add_fmt(out, "%s[%lld,%lld]", comma, (long long)(i - from), (long long)(to - from));
+		comma = ",";
+	}
+	buf_add_char(out, ']');
+}
+
 static void put_columns(struct buf *out, const struct pref_rec *r, const struct pref_schema *s)
 {
 	bool skip = false;
@@ -79,6 +97,8 @@ static void put_columns(struct buf *out, const struct pref_rec *r, const struct 
 		buf_add_str(out, ",\"skip\":");
 		put_ints(out, r->skip, r->k);
 	}
+	if (s->plain)
+		put_plain(out, r);
 	if (s->label) {
 		buf_add_str(out, ",\"label\":");
 		put_floats(out, r->label, r->k);
@@ -141,7 +161,7 @@ int prefjson_write(
 
 struct fields {
 	const struct json *id, *prompt, *chosen, *rejected, *completion, *completions;
-	const struct json *skip, *label, *cut, *meta, *logp[PREF_MAX_LOGPS], *tlogp[PREF_MAX_LOGPS];
+	const struct json *skip, *plain, *label, *cut, *meta, *logp[PREF_MAX_LOGPS], *tlogp[PREF_MAX_LOGPS];
 };
 
 /* Where the field of that name belongs; NULL where there is no such. */
@@ -153,7 +173,7 @@ static const struct json **field(struct fields *f, const struct pref_schema *s, 
 	} fixed[] = {{"id", &f->id}, {"prompt", &f->prompt}, {"chosen", &f->chosen},
 		{"rejected", &f->rejected}, {"completion", &f->completion},
 		{"completions", &f->completions}, {"skip", &f->skip}, {"label", &f->label},
-		{"cut", &f->cut}, {"meta", &f->meta}};
+		{"plain", &f->plain}, {"cut", &f->cut}, {"meta", &f->meta}};
 	int l;
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
@@ -196,6 +216,7 @@ int prefjson_schema(struct pref_schema *s, const struct json *row, struct err *e
 
 	*s = (struct pref_schema){
 		.text = json_kind(json_get(row, "prompt")) == JSON_STRING,
+		.plain = json_get(row, "plain"),
 		.label = json_get(row, "label"),
 		.cut = json_get(row, "cut"),
 		.meta = json_get(row, "meta"),
@@ -224,7 +245,8 @@ static int check_columns(const struct fields *f, const struct pref_schema *s, st
 		const struct json *given;
 		bool due;
 	} fixed[] = {
-		{"label", f->label, s->label}, {"cut", f->cut, s->cut}, {"meta", f->meta, s->meta}};
+		{"plain", f->plain, s->plain}, {"label", f->label, s->label}, {"cut", f->cut, s->cut},
+		{"meta", f->meta, s->meta}};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		if (!fixed[i].given == fixed[i].due)
@@ -395,6 +417,27 @@ static int read_skip(
 	return 0;
 }
 
+static int read_plain(
+	struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
+{
+	int64_t n = r->seg[r->k + 1], from, to;
+	uint8_t *plain = arena_new(arena, (size_t)n + 1, 1, err);
+
+	if (!plain)
+		return -1;
+	memset(plain, 0, (size_t)n + 1);
+	r->plain = plain;
+	if (!r->text || json_kind(f->plain) != JSON_ARRAY)
+		return err_set(err, ERR_CORRUPT, "plain is not a list of ranges of text");
+	for (const struct json *v = json_first(f->plain); v; v = json_next(v)) {
+		if (json_count(v) != 2 || !json_int(json_first(v), &from) ||
+			!json_int(json_next(json_first(v)), &to) || from < 0 || from >= to || to > n)
+			return err_set(err, ERR_CORRUPT, "plain: not a range of %lld bytes of text", (long long)n);
+		memset(plain + from, 1, (size_t)(to - from));
+	}
+	return 0;
+}
+
 static int read_cut(
 	struct pref_rec *r, const struct fields *f, struct arena *arena, struct err *err)
 {
@@ -488,7 +531,7 @@ int prefjson_read(struct pref_rec *r, const struct pref_schema *s, const struct 
 		return -1;
 	if (s->text && f.skip)
 		return err_set(err, ERR_CORRUPT, "skip in text");
-	if (!s->text && read_skip(r, &f, arena, err))
+	if ((!s->text && read_skip(r, &f, arena, err)) || (s->plain && read_plain(r, &f, arena, err)))
 		return -1;
 	if (s->label) {
 		r->label = label = arena_new(arena, (size_t)r->k, sizeof *label, err);

@@ -29,9 +29,12 @@ static void schemas_go_through_metadata(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	for (int bits = 0; bits < 64; bits++) {
-		s = (struct pref_schema){
-			.text = bits & 1, .label = bits & 2, .cut = bits & 4, .meta = bits & 8};
+	for (int bits = 0; bits < 128; bits++) {
+		s = (struct pref_schema){.text = bits & 1,
+			.label = bits & 2,
+			.cut = bits & 4,
+			.meta = bits & 8,
+			.plain = bits & 64 && bits & 1};
 		if (bits & 16)
 			assert_int_equal(pref_schema_add(&s, "ref", !s.text && bits & 32, &err), 0);
 		if (bits & 32)
@@ -602,6 +605,8 @@ static void exported_lines_come_back_the_same(void **state)
 		"{\"id\":\"0123456789abcdef\",\"prompt\":\"a\\nb\",\"chosen\":\"\xc3\xa4\\u0000\","
 		"\"rejected\":\"\","
 		"\"logp.x\":[-1,-2],\"meta\":{}}\n",
+		"{\"id\":\"0123456789abcdef\",\"prompt\":\"ab\",\"completions\":[\"cde\"],\"plain\":[[0,1],[3,5]]}\n",
+		"{\"id\":\"0123456789abcdef\",\"prompt\":\"\",\"completions\":[\"\"],\"plain\":[]}\n",
 	};
 	struct pref_schema s;
 	struct err err = ERR_INIT;
@@ -703,6 +708,10 @@ static void bad_records_say_why(void **state)
 			"'tlogp.x' in text"},
 		{"{\"prompt\":[1],\"completion\":[2],\"logp.a b\":[-1]}", "column name 'a b'"},
 		{"{\"prompt\":[1],\"completion\":[2],\"meta\":[]}", "meta is not an object"},
+		{"{\"prompt\":\"a\",\"completion\":\"b\",\"plain\":[[0,3]]}", "plain: not a range of 2 bytes"},
+		{"{\"prompt\":\"a\",\"completion\":\"b\",\"plain\":[[1,1]]}", "plain: not a range of 2 bytes"},
+		{"{\"prompt\":\"a\",\"completion\":\"b\",\"plain\":[0,1]}", "plain: not a range of 2 bytes"},
+		{"{\"prompt\":[1],\"completion\":[2],\"plain\":[[0,1]]}", "plain is not a list of ranges of text"},
 		{"{\"prompt\":[1],\"completion\":[2],\"id\":7}", "id is not 16"},
 		{"{\"prompt\":[1],\"completion\":[2],\"id\":\"0123456789ABCDEF\"}", "id is not 16"},
 		{"{\"prompt\":[1],\"completion\":[2],\"id\":\"0123456789abcdef0\"}",
