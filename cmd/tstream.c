@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/cmd_tsdiff.h"
 #include "io/file.h"
 #include "io/lines.h"
 #include "io/prefjson.h"
@@ -297,7 +298,7 @@ static int export(char **paths, int n, struct err *err)
 /* clang-format off */
 static const struct cmd_option import_options[] = {
 	{0, "vocab", "N", CMD_INT, &vocab, 1, 0x7fffffff, .help = "token ids are below N"},
-	{0, "head", "FILE", CMD_STRING, &head_path, .help = "metadata as head --json prints it"},
+	{0, "head", "FILE", CMD_PATH, &head_path, .help = "metadata as head --json prints it"},
 	{'o', "output", "FILE", CMD_STRING, &io.output, .private = true,
 		.help = "write there (default: stdout)"},
 	{'u', "stored", 0, CMD_FLAG, &io.stored, .private = true,
@@ -429,6 +430,29 @@ static int import(char **paths, int n, struct err *err)
 	return rc;
 }
 
+/* ---- diff */
+
+static struct cmd_tsdiff how = {.limit = 10};
+
+static const struct cmd_option diff_options[] = {
+	{0, "tolerance", "X", CMD_REAL, &how.tolerance, 0, 1, .help = "of log-probs, relative (default 0)"},
+	{0, "limit", "N", CMD_INT, &how.limit, 0, 0x1p53, .help = "records to name (default 10)"},
+	CMD_INPUT_OPTIONS(io),
+	{0},
+};
+
+static int diff(char **paths, int n, struct err *err)
+{
+	bool differ;
+
+	if (n != 2)
+		cmd_usage("two files are needed");
+	how.options = cmd_reader_options(&io);
+	if (cmd_tsdiff(&how, paths, &differ, err))
+		return -1;
+	exit(differ ? ERR_FAILED : 0);
+}
+
 /* ---- */
 
 static const struct subcommand {
@@ -445,6 +469,8 @@ static const struct subcommand {
 		-1, cat},
 	{{"tstream split", "[--max-block MIB] [--no-prov] -n N [-o PREFIX] FILE", split_options}, 1,
 		split},
+	{{"tstream diff", "[-qv] [-@ N] [--limit N] [--max-block MIB] [--tolerance X] FILE FILE", diff_options}, 2,
+		diff},
 	{{"tstream export", "[-qv] [-@ N] [--max-block MIB] [-o FILE] [FILE ...]", export_options},
 		-1, export},
 	{{"tstream import",
@@ -487,7 +513,7 @@ int main(int argc, char **argv)
 		argv++;
 		first = cmd_parse(&s->cmd, argc, argv);
 		if (s->max >= 0 && argc - first > s->max)
-			cmd_usage("more than one file");
+			cmd_usage("more than %s", s->max == 1 ? "one file" : "two files");
 		if (s->run(argv + first, argc - first, &err))
 			cmd_die(&err);
 		return 0;

@@ -300,6 +300,58 @@ if command -v mandoc >/dev/null; then
 	ok "tstream(5) is sound" || note "$(cat out)"
 fi
 
+# ---- diff
+
+diff_case() { # NAME WANT A B: two lines each, as streams
+	printf '%s\n' "$3" >a.jsonl && printf '%s\n' "$4" >b.jsonl && tstream import -o a.tsz a.jsonl && tstream import -o b.tsz b.jsonl
+	tstream diff a.tsz b.tsz >out 2>err
+	code=$?
+	printf '%s' "$2" >want
+	[ $code -eq 1 ] && [ ! -s err ] && sed 's/([0-9a-f]*)/(ID)/; s/\(ids\) .*/\1/' out | cmp -s - want
+	result $? "diff: $1" || note "exit $code" "$(cat out err)"
+}
+pair='{"prompt":[1,2],"chosen":[3,4],"rejected":[5]}'
+exits 0 "diff of a stream with itself" tstream diff many.tsz many.tsz
+[ ! -s out ] && [ ! -s err ]
+ok "says nothing"
+ok "blocks and levels don't matter" sh -c 'tstream cat -u many.tsz >other.tsz; tstream diff -@ 3 many.tsz other.tsz'
+diff_case "a token" 'record 0 (ID): chosen, token 1: 4 and 9
+1 of 1 records differ
+' "$pair" '{"prompt":[1,2],"chosen":[3,9],"rejected":[5]}'
+diff_case "a boundary" 'record 0 (ID): prompt, token 1: 2 tokens and 1
+1 of 1 records differ
+' "$pair" '{"prompt":[1],"chosen":[2,3,4],"rejected":[2,5]}'
+diff_case "completions" 'record 0 (ID): 2 completions and 3
+1 of 1 records differ
+' "$pair" '{"prompt":[1,2],"completions":[[3,4],[5],[6]]}'
+diff_case "skip" 'record 0 (ID): skip, rejected: 0 and 1
+1 of 1 records differ
+' "$pair" '{"prompt":[1,2],"chosen":[3,4],"rejected":[5],"skip":[0,1]}'
+diff_case "an id alone" 'record 0 (ID): ids
+1 of 1 records differ
+' "$pair" '{"id":"0000000000000001","prompt":[1,2],"chosen":[3,4],"rejected":[5]}'
+diff_case "text" 'record 0 (ID): completion 1, byte 1 of 2 and 3
+1 of 1 records differ
+' '{"prompt":"a","completion":"bc"}' '{"prompt":"a","completion":"bbc"}'
+diff_case "columns, and one more record" 'columns: meta in the second, logp.a in the first, tlogp.a in the first, logp.b in the second
+record 1: only in the second stream
+1 of 1 records differ
+' '{"prompt":[1],"completion":[2],"logp.a":[-1],"tlogp.a":[[-1]]}' '{"prompt":[1],"completion":[2],"logp.b":[-1],"meta":{}}
+{"prompt":[1],"completion":[2],"logp.b":[-1],"meta":{}}'
+diff_case "log-probs" 'record 0 (ID): logp.x, completion 1: -2.5 and -2.5000999
+1 of 1 records differ
+' '{"prompt":[1],"completion":[2],"logp.x":[-2.5]}' '{"prompt":[1],"completion":[2],"logp.x":[-2.5000999]}'
+ok "within --tolerance" tstream diff --tolerance 1e-4 a.tsz b.tsz
+exits 1 "beyond it" tstream diff --tolerance 1e-5 a.tsz b.tsz
+tstream export many.tsz | sed 's/"prompt":\[[0-9]*/"prompt":[0/' | tstream import -o other.tsz 2>err
+tstream diff --limit 2 many.tsz other.tsz >out
+[ "$(grep -c '^record' out)" -eq 2 ] && tail -n 1 out | grep -q '^[0-9]* of [0-9]* records differ$'
+ok "--limit" || note "$(cat out)"
+exits 4 "text and tokens" sh -c 'echo "{\"prompt\":\"a\",\"completion\":\"b\"}" | tstream import -o a.tsz && exec tstream diff a.tsz many.tsz'
+exits 2 "one file" tstream diff many.tsz
+head -c 2000 many.tsz >short.tsz
+exits 3 "a stream that is cut off" tstream diff many.tsz short.tsz
+
 # ---- the examples of both manuals
 
 mkdir examples && cd examples || exit 1
@@ -328,7 +380,7 @@ run_example() { # SECTION COMMAND's beginning: as the manual has it, runs and su
 }
 for example in "tstream head train.tsz" "tstream check" "tstream export train.tsz | head -n 1" \
 	"tstream import --vocab" "tstream split" "ls part-" "tstream cat -o scored.tsz" "tstream cat -l 6" \
-	"tstream export archive.tsz"; do
+	"tstream export archive.tsz" "tstream diff"; do
 	run_example 1 "$example"
 done
 if command -v jq >/dev/null; then
