@@ -36,9 +36,18 @@
 enum cmd_kind {
 	CMD_FLAG,   /* bool *to = true */
 	CMD_STRING, /* const char **to */
+	CMD_PATH,   /* the same, of a file or folder: provenance has it without the folders before it */
 	CMD_INT,    /* int64_t *to, within [min, max] */
 	CMD_REAL,   /* double *to, finite, within [min, max] */
 	CMD_CHOICE, /* int *to = the index of the argument in choices */
+	CMD_STRINGS, /* struct cmd_strings *to gets one more; may be given again and again */
+};
+
+#define CMD_MAX_STRINGS 64
+
+struct cmd_strings {
+	const char *v[CMD_MAX_STRINGS];
+	size_t n;
 };
 
 struct cmd_option {
@@ -117,7 +126,7 @@ struct tswriter_options cmd_writer_options(const struct cmd_stream *s);
 
 /*
  * Adds this program's step to meta's provenance (removes all of it under --no-prov), with the options that
- * shape the output, paths without their folders, and sets `writer`. inputs as in prov_add().
+ * shape the output, and sets `writer`. inputs as in prov_add().
  */
 int cmd_add_prov(const struct cmd_stream *s, struct meta *meta, const char *const *inputs, struct err *err);
 

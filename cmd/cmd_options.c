@@ -134,6 +134,15 @@ static void set_choice(const struct cmd_option *o, const char *text)
 	cmd_usage("--%s: '%s' is none of %s", o->name, text, list);
 }
 
+static void add_string(const struct cmd_option *o, const char *text)
+{
+	struct cmd_strings *to = o->to;
+
+	if (to->n == CMD_MAX_STRINGS)
+		cmd_usage("--%s: more than %d", o->name, CMD_MAX_STRINGS);
+	to->v[to->n++] = text;
+}
+
 static void set(int i, const char *text)
 {
 	const struct cmd_option *o = &self->options[i];
@@ -144,7 +153,11 @@ static void set(int i, const char *text)
 		*(bool *)o->to = true;
 		break;
 	case CMD_STRING:
+	case CMD_PATH:
 		*(const char **)o->to = text;
+		break;
+	case CMD_STRINGS:
+		add_string(o, text);
 		break;
 	case CMD_CHOICE:
 		set_choice(o, text);
@@ -302,12 +315,21 @@ struct tswriter_options cmd_writer_options(const struct cmd_stream *s)
 		.threads = (int)s->threads, .level = s->stored ? 0 : (int)s->level};
 }
 
+static void put_argument(struct buf *out, const struct cmd_option *o, const char *value)
+{
+	const char *slash = o->kind == CMD_PATH ? strrchr(value, '/') : NULL;
+
+	buf_add_fmt(out, "--%s", o->name);
+	if (o->arg)
+		buf_add_fmt(out, "=%s", slash && slash[1] ? slash + 1 : value);
+}
+
 int cmd_add_prov(
 	const struct cmd_stream *s, struct meta *meta, const char *const *inputs, struct err *err)
 {
-	char text[MAX_OPTIONS][200];
-	const char *args[MAX_OPTIONS];
-	int n = 0;
+	struct buf text[MAX_OPTIONS + CMD_MAX_STRINGS] = {BUF_INIT};
+	const char *args[MAX_OPTIONS + CMD_MAX_STRINGS];
+	int n = 0, rc = 0;
 
 	if (meta_set(meta, "writer", "preftools " PREFTOOLS_VERSION, err))
 		return -1;
@@ -317,17 +339,17 @@ int cmd_add_prov(
 	}
 	for (int i = 0; self->options[i].name; i++) {
 		const struct cmd_option *o = &self->options[i];
-		const char *slash;
+		const struct cmd_strings one = {.v = {given[i]}, .n = 1}, *all = o->kind == CMD_STRINGS ? o->to : &one;
 
-		if (!given[i] || o->private)
-			continue;
-		slash = strrchr(given[i], '/');
-		snprintf(text[n], sizeof text[n], "--%s%s%s", o->name, o->arg ? "=" : "",
-			!o->arg		    ? ""
-			: slash && slash[1] ? slash + 1
-					    : given[i]);
-		args[n] = text[n];
-		n++;
+		for (size_t j = 0; given[i] && !o->private && j < all->n && n < MAX_OPTIONS + CMD_MAX_STRINGS; j++)
+			put_argument(&text[n++], o, all->v[j]);
 	}
-	return prov_add(meta, self->name, PREFTOOLS_VERSION, args, n, inputs, err);
+	for (int i = 0; i < n && rc == 0; i++) {
+		rc = buf_check(&text[i], err);
+		args[i] = text[i].data;
+	}
+	rc = rc || prov_add(meta, self->name, PREFTOOLS_VERSION, args, n, inputs, err);
+	for (int i = 0; i < n; i++)
+		buf_release(&text[i]);
+	return rc ? -1 : 0;
 }

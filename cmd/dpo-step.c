@@ -26,8 +26,8 @@ static int64_t epochs = 1, batch_size = 8, seed, log_every = 1, eval_every, micr
 static bool no_shuffle, allow_mismatch;
 
 static const struct cmd_option options[] = {
-	{'m', "model", "MODEL", CMD_STRING, &folder, .help = "folder of the model to train"},
-	{0, "init", "CONFIG", CMD_STRING, &config, .help = "start from random weights for this config.json"},
+	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder of the model to train"},
+	{0, "init", "CONFIG", CMD_PATH, &config, .help = "start from random weights for this config.json"},
 	{'o', "output", "OUT", CMD_STRING, &io.output, .private = true, .help = "folder to write the model to"},
 	{0, "loss", "NAME", CMD_CHOICE, &loss_kind, .choices = loss_names, .help = "sigmoid (default) or sft"},
 	{0, "beta", "X", CMD_REAL, &beta, 1e-6, 1e6, .help = "strength of the pull to the reference (default 0.1)"},

@@ -19,7 +19,7 @@ static bool no_tokens, allow_mismatch;
 static const char *const dtypes[] = {"f32", NULL};
 
 static const struct cmd_option options[] = {
-	{'m', "model", "MODEL", CMD_STRING, &folder, .help = "folder with config.json and safetensors"},
+	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder with config.json and safetensors"},
 	{0, "as", "NAME", CMD_STRING, &name, .help = "the columns' name: logp.NAME, tlogp.NAME (default ref)"},
 	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = dtypes, .help = "computing in f32 (default)"},
 	{0, "no-tokens", 0, CMD_FLAG, &no_tokens, .help = "sums only, no tlogp.NAME"},

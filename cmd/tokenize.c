@@ -27,7 +27,7 @@ static const char *const eos_names[] = {"auto", "always", "never", NULL};
 static const char *const truncate_names[] = {"keep-end", "keep-start", "drop", "error", NULL};
 
 static const struct cmd_option options[] = {
-	{'m', "model", "MODEL", CMD_STRING, &folder, .private = true,
+	{'m', "model", "MODEL", CMD_PATH, &folder, .private = true,
 		.help = "folder with tokenizer.json and tokenizer_config.json"},
 	{0, "encode", 0, CMD_FLAG, &encode, .help = "JSON lines with text in, with ids out"},
 	{0, "special", 0, CMD_FLAG, &special,

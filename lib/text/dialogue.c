@@ -25,68 +25,54 @@ static size_t find_mark(const char *s, size_t n, size_t from, const char **mark)
 
 /* ---- messages to text */
 
-/* Fields of a message or a row that only a chat template can write. */
-static const char *template_field(const struct json *object)
-{
-	static const char *const fields[] = {"tools", "chat_template_kwargs", "tool_calls",
-		"function_call", "reasoning_content", "thinking", NULL};
-	const struct json *v;
-	size_t n = 1;
-
-	for (const char *const *f = fields; *f; f++, n = 1) {
-		v = json_get(object, *f);
-		json_string(v, &n);
-		if (json_kind(v) == JSON_STRING ? n > 0 : json_first(v) != NULL)
-			return *f;
-	}
-	return NULL;
-}
-
 static int check_message(
-	const struct layout_row *row, int part, size_t i, struct layout_fault *fault)
+	const struct layout_row *row, int part, size_t i, struct fault *fault)
 {
-	const struct layout_message *m = &row->parts[part].messages[i];
-	struct layout_shown name = layout_part_name(row, part);
-	const char *field = template_field(m->source), *mark;
+	const struct chat_message *m = &row->parts[part].messages[i];
+	struct fault_shown name = layout_part_name(row, part);
+	const char *field = chat_field(m), *mark;
+
+	if (!field && !m->content)
+		field = "content";
 
 	if (field)
-		return layout_bad(fault, LAYOUT_NEEDS_TEMPLATE,
+		return fault_set(fault, FAULT_NEEDS_TEMPLATE,
 			"%s, message %zu: '%s' needs a chat template", name.text, i + 1, field);
 	if (strcmp(m->role, "system") && strcmp(m->role, "user") && strcmp(m->role, "assistant"))
-		return layout_bad(fault, LAYOUT_ROLES,
+		return fault_set(fault, FAULT_ROLES,
 			"%s, message %zu: role %s is none of system, user, assistant", name.text,
-			i + 1, layout_show(m->role).text);
+			i + 1, fault_show(m->role).text);
 	find_mark(m->content, m->len, 0, &mark);
 	if (mark)
-		return layout_bad(fault, LAYOUT_MARKER,
+		return fault_set(fault, FAULT_MARKER,
 			"%s, message %zu: the content has a line '%s'", name.text, i + 1, mark + 2);
 	return 1;
 }
 
 /* Turns alternate from first on, and the last is last's. */
 static int check_turns(const struct layout_row *row, int part, const char *first, const char *last,
-	struct layout_fault *fault)
+	struct fault *fault)
 {
-	const struct layout_message *m = row->parts[part].messages;
+	const struct chat_message *m = row->parts[part].messages;
 	size_t n = row->parts[part].n, i = part == 0 && n && !strcmp(m[0].role, "system");
-	struct layout_shown name = layout_part_name(row, part);
+	struct fault_shown name = layout_part_name(row, part);
 	const char *due = first, *role = NULL;
 
 	for (; i < n; i++) {
 		role = m[i].role;
 		if (strcmp(role, due))
-			return layout_bad(fault, LAYOUT_ROLES,
+			return fault_set(fault, FAULT_ROLES,
 				"%s, message %zu: role %s where '%s' is due", name.text, i + 1,
-				layout_show(role).text, due);
+				fault_show(role).text, due);
 		due = strcmp(role, "user") ? "user" : "assistant";
 	}
 	if (!role || strcmp(role, last))
-		return layout_bad(fault, LAYOUT_ROLES,
+		return fault_set(fault, FAULT_ROLES,
 			"%s does not end with a message of role '%s'", name.text, last);
 	return 1;
 }
 
-static void put_turn(struct buf *out, const struct layout_message *m)
+static void put_turn(struct buf *out, const struct chat_message *m)
 {
 	if (strcmp(m->role, "system")) {
 		buf_add_str(out, strcmp(m->role, "user") ? assistant : human);
@@ -113,17 +99,17 @@ static int render_part(
 	return part->text ? 1 : -1;
 }
 
-int dialogue_render(void *context, struct layout_row *row, struct arena *arena,
-	struct layout_fault *fault, struct err *err)
+int dialogue_render(const void *context, struct layout_row *row, struct arena *arena,
+	struct fault *fault, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	const char *field = template_field(row->source);
+	const char *field = chat_row_field(row->source);
 	int rc = 1;
 
 	(void)context;
 	if (field)
-		return layout_bad(
-			fault, LAYOUT_NEEDS_TEMPLATE, "'%s' needs a chat template", field);
+		return fault_set(
+			fault, FAULT_NEEDS_TEMPLATE, "'%s' needs a chat template", field);
 	for (int i = 0; i <= row->k && rc == 1; i++) {
 		for (size_t m = 0; m < row->parts[i].n && rc == 1; m++)
 			rc = check_message(row, i, m, fault);
@@ -145,9 +131,48 @@ bool dialogue_is_transcript(const char *s, size_t n)
 	       memmem(s, n, assistant, strlen(assistant));
 }
 
+static int add_turn(const char *s, size_t n, const char *mark, struct chat_message *m, struct arena *arena,
+	struct err *err)
+{
+	while (n && layout_is_blank(s, 1)) {
+		s++;
+		n--;
+	}
+	while (n && layout_is_blank(s + n - 1, 1))
+		n--;
+	*m = (struct chat_message){
+		.role = mark == human ? "user" : mark == assistant ? "assistant" : "system",
+		.content = arena_copy(arena, s, n, err),
+		.len = n,
+	};
+	return m->content ? 0 : -1;
+}
+
+int dialogue_parse(const char *s, size_t n, bool answer, struct chat_message **messages, size_t *count,
+	struct arena *arena, struct err *err)
+{
+	const char *who = answer ? assistant : NULL, *mark;
+	size_t most = 1, at, end;
+
+	for (at = 0; (at = find_mark(s, n, at, &mark)) < n; at += strlen(mark))
+		most++;
+	*messages = arena_new(arena, most, sizeof **messages, err);
+	*count = 0;
+	if (!*messages)
+		return -1;
+	for (at = 0;; at = end + strlen(mark), who = mark) {
+		end = find_mark(s, n, at, &mark);
+		if (end > at && (mark || !layout_is_blank(s + at, end - at)) &&
+			add_turn(s + at, end - at, who, &(*messages)[(*count)++], arena, err))
+			return -1;
+		if (!mark)
+			return 1;
+	}
+}
+
 /* What follows the prompt: an answer, or turns that end with one. */
 static int check_answer(
-	const char *s, size_t n, const char *side, bool *turns, struct layout_fault *fault)
+	const char *s, size_t n, const char *side, bool *turns, struct fault *fault)
 {
 	const char *who = assistant, *mark = NULL;
 	size_t start = 0, end;
@@ -155,22 +180,22 @@ static int check_answer(
 	for (;; start = end + strlen(mark), who = mark, *turns = true) {
 		end = find_mark(s, n, start, &mark);
 		if (who == assistant && layout_is_blank(s + start, end - start))
-			return layout_bad(fault, LAYOUT_EMPTY, "%s has an empty answer", side);
+			return fault_set(fault, FAULT_EMPTY, "%s has an empty answer", side);
 		if (!mark)
 			break;
 		if (mark == who)
-			return layout_bad(fault, LAYOUT_ROLES,
+			return fault_set(fault, FAULT_ROLES,
 				"%s parts from the other side before its last answer, and there "
 				"'%s' follows '%s'",
 				side, mark + 2, who + 2);
 	}
 	if (who == human)
-		return layout_bad(fault, LAYOUT_ROLES, "%s does not end with an answer", side);
+		return fault_set(fault, FAULT_ROLES, "%s does not end with an answer", side);
 	return 1;
 }
 
 int dialogue_split(const char *a, size_t na, const char *b, size_t nb, size_t *prompt, bool *turns,
-	struct layout_fault *fault)
+	struct fault *fault)
 {
 	size_t n = na < nb ? na : nb, same = 0, at = 0;
 	const char *mark = NULL;
@@ -183,13 +208,13 @@ int dialogue_split(const char *a, size_t na, const char *b, size_t nb, size_t *p
 		if (mark == assistant)
 			*prompt = at + strlen(mark);
 	if (!*prompt)
-		return layout_bad(fault, LAYOUT_NO_PROMPT,
+		return fault_set(fault, FAULT_NO_PROMPT,
 			"chosen and rejected share nothing up to an 'Assistant:'");
 	if (!check_answer(a + *prompt, na - *prompt, "chosen", turns, fault) ||
 		!check_answer(b + *prompt, nb - *prompt, "rejected", turns, fault))
 		return 0;
 	if (same == n && *turns)
-		return layout_bad(fault, LAYOUT_PREFIX,
+		return fault_set(fault, FAULT_PREFIX,
 			"%s is how %s begins: which answer is meant?",
 			na < nb ? "chosen" : "rejected", na < nb ? "rejected" : "chosen");
 	return 1;

@@ -21,7 +21,7 @@
  * and assistant take turns; the prompt ends with the user, a completion with the assistant. Messages that
  * hold a turn's mark, and rows with tools, are bad.
  */
-int dialogue_render(void *context, struct layout_row *row, struct arena *arena, struct layout_fault *fault,
+int dialogue_render(const void *context, struct layout_row *row, struct arena *arena, struct fault *fault,
 	struct err *err);
 
 /* Does the string start as a transcript does, and hold an answer? */
@@ -33,6 +33,14 @@ bool dialogue_is_transcript(const char *s, size_t n);
  * turns and ending with an answer; *turns says whether any does. 1, or 0 with the fault set.
  */
 int dialogue_split(const char *a, size_t na, const char *b, size_t nb, size_t *prompt, bool *turns,
-	struct layout_fault *fault);
+	struct fault *fault);
+
+/*
+ * A transcript as messages in the arena: text before the first mark is the system's, contents lose the white
+ * space around them, and a mark with nothing behind it, at the end, is no message. answer: the text begins
+ * within the assistant's turn, as completions do. 1 or -1.
+ */
+int dialogue_parse(const char *s, size_t n, bool answer, struct chat_message **messages, size_t *count,
+	struct arena *arena, struct err *err);
 
 #endif

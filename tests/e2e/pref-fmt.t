@@ -238,13 +238,14 @@ same err want "which is said"
 
 # ---- whole files that are refused
 
-echo '{"system":"s","question":"q","chosen":"q a","rejected":"q b"}' >orca
-fails 4 "orca:1: layout 'implicit' would lose key 'system'; the row has 'system' (a string), 'question' (a string), 'chosen' (a string), 'rejected' (a string)" \
-	pref-fmt orca
+echo '{"system":"s","post":"q","chosen":"q a","rejected":"q b"}' >odd
+fails 4 "odd:1: layout 'implicit' would lose key 'system'; the row has 'system' (a string), 'post' (a string), 'chosen' (a string), 'rejected' (a string)" \
+	pref-fmt odd
 fails 4 "stdin:1: no layout fits; the row has 'conversations' (an array)" \
 	sh -c "echo '{\"conversations\":[]}' | pref-fmt"
 fails 4 "stdin:1: no layout fits a number; the row has no keys" sh -c "echo '[7]' | pref-fmt"
-fails 3 "stdin:1: the first row cannot tell the layout: not JSON at byte 0" sh -c "echo 'prompt,chosen' | pref-fmt"
+fails 3 "stdin:1: the first row cannot tell the layout: not JSON at byte 0" sh -c "echo 'prompt and chosen' | pref-fmt"
+fails 3 "stdin:2: fewer fields than the 2 columns" sh -c "printf 'prompt,chosen\n1\n' | pref-fmt"
 fails 4 "unpaired:1: layout 'unpaired', but explicit has 'explicit': one stream cannot hold both" \
 	pref-fmt explicit unpaired
 fails 1 "no rows in the input" pref-fmt /dev/null
@@ -257,50 +258,64 @@ ok "exit 3 for a gzip file that is cut off"
 $PYTHON -c 'print("{\"text\":\"" + "x" * (33 << 20) + "\"}")' >long
 fails 5 "long:1: a record of more than 33554432 bytes" pref-fmt long
 fails 1 "nothing: No such file or directory" pref-fmt nothing
-pref-fmt -f implicit orca >out
+pref-fmt -f implicit odd >out
 ok "-f takes what a layout would lose"
-usage "--format: 'no' is none of $(echo $layouts | sed 's/ /, /g')" pref-fmt -f no explicit
+usage "--format: 'no' is none of hh, tldr, $(pref-fmt -f no 2>&1 | sed -n 's/.*hh, tldr, //p')" pref-fmt -f no explicit
 usage "--stored has no effect with --jsonl" pref-fmt --jsonl -u explicit
 usage "--rejects and the output are both 'x'" pref-fmt --rejects x -o x explicit
+usage "--report and --rejects are both 'x'" pref-fmt --rejects x --report x explicit
 
 # ---- the manual
 
-if command -v mandoc >/dev/null; then
-	mandoc -T lint -W warning "$root/man/pref-fmt.1" >lint.out
-	ok "man page is clean"
-	words() { tr -s ' \n\t' '   ' | sed 's/^ //; s/ $//'; }
-	mandoc -T ascii "$root/man/pref-fmt.1" | col -b | sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' |
-		sed '1d;$d' | words >want
-	pref-fmt --help | sed -n '/^$/q; s/^usage://; p' | words >got
-	same got want "SYNOPSIS is the usage"
-else
-	skip "man page" "no mandoc"
-fi
-for name in $layouts not-json not-object missing-key duplicate-key lost-key wrong-type empty identical prefix \
-	no-prompt prompt-differs roles marker needs-template; do
-	grep -q "^\.It Cm $name\$" "$root/man/pref-fmt.1" || echo $name
-done >got
-[ ! -s got ]
-ok "the manual has all layouts and reasons"
-if command -v jq >/dev/null; then
-	cat hh hh hh >hh.jsonl
-	sed 's/hello/ /' hh >>hh.jsonl
-	gzip hh.jsonl
-	echo '[{"question":"q","response_j":"a","response_k":"b"}]' >se.json
-	cp rows.jsonl scored.jsonl
-	sed -n 's/^\.Dl \$ //p' "$root/man/pref-fmt.1" | sed 's/\\e/\\/g; s/| tokenize -m MODEL/| tstream cat/' >examples
-	sh -e examples >examples.out 2>examples.err && [ "$(wc -l <examples)" -eq 6 ] &&
-		grep -q '1 "reason":"empty"' examples.out
-	ok "the man page's examples" || note "$(cat examples.err)"
-else
-	skip "the man page's examples" "no jq"
-fi
+pref-fmt -f no 2>&1 | sed -n "1s/.*is none of //p" | tr -d ',' | tr ' ' '\n' >names
+cat >>names <<'EOF'
+not-json
+not-object
+missing-key
+duplicate-key
+lost-key
+wrong-type
+prefix
+no-prompt
+prompt-differs
+roles
+marker
+needs-template
+template
+empty
+identical
+no-preference
+below-min
+extends
+tie
+duplicate
+contradiction
+held-out
+special
+leftover
+system-lost
+boundary
+EOF
+sed -n 's/^\.It Cm \([a-z0-9-]*\).*/\1/p' "$root/man/pref-fmt.1" >got
+same got names "the manual has all layouts and codes, in order"
+cat hh hh hh >hh.jsonl
+sed 's/hello/ /' hh >>hh.jsonl
+gzip hh.jsonl
+echo '[{"q":"q","answers":["a","b"]}]' >se.json
+cp rows.jsonl scored.jsonl
+mkdir MODEL && echo '{"chat_template":"{% for m in messages %}<{{ m.content }}>{% endfor %}"}' >MODEL/tokenizer_config.json
+sed -n 's/^\.Dl \$ //p' "$root/man/pref-fmt.1" | sed 's/\\e/\\/g; s/| tokenize -m MODEL/| tstream cat/' >examples
+command -v jq >/dev/null || sed -i '/^jq/d' examples
+sh -e examples >examples.out 2>examples.err && [ "$(wc -l <examples)" -ge 9 ] && grep -q '1 "reason":"empty"' examples.out &&
+	grep -q '^{"output":"<Hi>"}$' examples.out && grep -q '"empty":{"class":"bad"' report.json &&
+	tstream export chat.tsz | grep -q '"chosen":"<hello>"'
+ok "the man page's examples" || note "$(cat examples.err)"
 
 # ---- real data
 
 data=$root/../shared/data/prefs
 if [ -d "$data" ]; then
-	fails 1 "5 bad rows of 1500 (4 empty, 1 roles); --max-bad is 0" pref-fmt "$data/hh-rlhf/harmless-1500.jsonl.gz"
+	fails 1 "5 bad rows of 1500 (1 roles, 4 empty); --max-bad is 0" pref-fmt "$data/hh-rlhf/harmless-1500.jsonl.gz"
 	sed 's/.*gz:\([0-9]*\): \([a-z]*\): .*/\1 \2/; $d' fails.err | tr '\n' ' ' >got
 	[ "$(cat got)" = "87 empty 517 empty 926 empty 1104 empty 1255 roles " ]
 	ok "HH: rows with an empty answer, and one damaged transcript"
@@ -323,12 +338,14 @@ EOF
 		[ "$(pref-fmt -q --jsonl "$data/torchtune/alpaca_tiny.json" | wc -l)" -eq 100 ] &&
 		[ "$(pref-fmt -q --jsonl "$data/torchtune/hh_rlhf_tiny.json" | wc -l)" -eq 1 ]
 	ok "unpaired messages, text, implicit conversations"
-	for f in torchtune/chat_tiny torchtune/instruct_tiny torchtune/stack_exchange_paired_tiny llama-factory/dpo_en_demo; do
-		pref-fmt "$data/$f.json" >out 2>err
-		[ $? -eq 4 ] && [ ! -s out ] && grep -q ": no layout fits; the row has '" err || echo $f
+	for f in "torchtune/chat_tiny.json 1 messages" "torchtune/instruct_tiny.json 10 instruction" \
+		"torchtune/stack_exchange_paired_tiny.json 10 stack-exchange" "llama-factory/dpo_en_demo.json 300 sharegpt-pair" \
+		"llama-factory/v1_dpo_demo.jsonl 10 message-pair" "alpaca_eval/phi-2.annotations.json.gz 805 alpaca-eval"; do
+		set -- $f
+		pref-fmt -v --jsonl "$data/$1" 2>err >out && grep -q "layout '$3'$" err && [ "$(wc -l <out)" -gt 0 ] || echo "$f $(wc -l <out)"
 	done >got
 	[ ! -s got ]
-	ok "others are refused, with their keys"
+	ok "and the others" || note "$(cat got)"
 else
 	skip "real data" "no ../shared/data"
 fi

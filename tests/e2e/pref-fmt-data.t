@@ -1,0 +1,198 @@
+#!/bin/sh
+# pref-fmt as a compiler for data: layouts in the wild, pairs out of rankings, notes, reports, splits.
+. "$(dirname "$0")/../lib.sh"
+
+lines() { # COMMAND...: its JSON lines without ids
+	"$@" 2>err | sed 's/"id":"[0-9a-f]*",//'
+}
+
+usage() { # MESSAGE COMMAND...: exits 2, and says so
+	message=$1
+	shift
+	"$@" >usage.out 2>usage.err
+	[ $? -eq 2 ] && [ ! -s usage.out ] && [ "$(head -n 1 usage.err)" = "pref-fmt: $message" ]
+	ok "usage: $message" || note "$(cat usage.err)"
+}
+
+# ---- pairs out of rankings
+
+cat >uf.jsonl <<'EOF'
+{"source":"s","instruction":"q","completions":[{"model":"a","response":"A","overall_score":6.0},{"response":"B","overall_score":9},{"response":"C","overall_score":6},{"response":"D","overall_score":1.5}]}
+EOF
+lines pref-fmt --jsonl uf.jsonl >got
+cat >want <<'EOF'
+{"prompt":"\n\nHuman: q\n\nAssistant:","completions":[" B"," A"," C"," D"],"scores":[9,6,6,1.5]}
+EOF
+same got want "a ranking stays one"
+tstream head --json uf.jsonl >out 2>err
+pref-fmt -q uf.jsonl | tstream export | grep -q '"label":\[9,6,6,1.5\]'
+ok "with its scores"
+lines pref-fmt --jsonl --pairs best-worst uf.jsonl >got
+cat >want <<'EOF'
+{"prompt":"\n\nHuman: q\n\nAssistant:","chosen":" B","rejected":" D","scores":[9,1.5]}
+EOF
+same got want "--pairs best-worst"
+lines pref-fmt --jsonl --pairs adjacent uf.jsonl | sed 's/.*chosen":" \(.\)","rejected":" \(.\)".*/\1\2/' | tr '\n' ' ' >got
+is "$(cat got)" "BA CD " "--pairs adjacent: equal scores make no pair"
+lines pref-fmt --jsonl --pairs all uf.jsonl | sed 's/.*chosen":" \(.\)","rejected":" \(.\)".*/\1\2/' | tr '\n' ' ' >got
+is "$(cat got)" "BA BC BD AD CD " "--pairs all"
+sed 's/9/6/; s/1.5/6/' uf.jsonl >equal.jsonl
+exits 1 "nothing but equal scores" pref-fmt --pairs all equal.jsonl
+says "no row is left of 1" "leaves nothing"
+cat uf.jsonl equal.jsonl | pref-fmt --pairs all -o two.tsz 2>err
+grep -q '^pref-fmt: 1 rows of 2 were passed over: 1 no-preference$' err && tail -c 1200 two.tsz | grep -a -q '"dropped.reasons":"1 no-preference"'
+ok "and is passed over, not bad" || note "$(cat err)"
+pref-fmt -q --jsonl uf.jsonl >r.jsonl && lines pref-fmt --jsonl r.jsonl >got && lines pref-fmt --jsonl uf.jsonl >want
+same got want "rankings with scores read back"
+
+# ---- where keys are
+
+cat >nested.jsonl <<'EOF'
+{"data":{"q":"2 + 2","answers":[{"t":" 4"},{"t":" 5"}]},"ok":1}
+EOF
+lines pref-fmt --jsonl --map prompt=data.q --map chosen=data.answers.0.t --map rejected=data.answers.1.t nested.jsonl >got
+echo '{"prompt":"2 + 2","chosen":" 4","rejected":" 5"}' >want
+same got want "--map, into objects and lists"
+lines pref-fmt --jsonl --keep-meta --map prompt=data.q --map chosen=data.answers.0.t --map rejected=data.answers.1.t nested.jsonl >got
+grep -q '"meta":{"ok":1}' got
+ok "what is mapped is not kept besides"
+usage "--map: 'prompt' is not of the form KEY=PATH" pref-fmt --map prompt nested.jsonl
+exits 4 "a path that leads nowhere" pref-fmt --map prompt=data.x nested.jsonl
+cat >table.csv <<'EOF'
+prompt,chosen,rejected,note
+"say ""hi"", twice"," hi
+hi", hi,x
+EOF
+lines pref-fmt --jsonl table.csv >got
+cat >want <<'EOF'
+{"prompt":"say \"hi\", twice","chosen":" hi\nhi","rejected":" hi"}
+EOF
+same got want "CSV"
+printf 'instruction\toutput_1\toutput_2\tpreference\nq\ta\tb\t2.0\n' | gzip >table.tsv.gz
+lines pref-fmt --jsonl table.tsv.gz >got
+cat >want <<'EOF'
+{"prompt":"\n\nHuman: q\n\nAssistant:","chosen":" b","rejected":" a"}
+EOF
+same got want "TSV, gzipped, numbers as text"
+
+# ---- rows that are passed over
+
+for x in 1.5 2 3.5; do
+	echo '{"history":"q'$x'","human_ref_A":"a","human_ref_B":"b","labels":1,"score_ratio":'$x',"s":{"n":'$x'}}'
+done >shp.jsonl
+[ "$(pref-fmt --jsonl --min score_ratio=2 shp.jsonl 2>err | wc -l)" -eq 2 ] && grep -q '^pref-fmt: 1 rows of 3 were passed over: 1 below-min$' err
+ok "--min"
+[ "$(pref-fmt -q --jsonl --min score_ratio=2 --min s.n=3 shp.jsonl | wc -l)" -eq 1 ]
+ok "twice, by a path"
+usage "--min: 'two' is no number" pref-fmt --min score_ratio=two shp.jsonl
+
+# ---- notes
+
+cat >odd.jsonl <<'EOF'
+{"prompt":"p1","chosen":" yes","rejected":" no"}
+{"prompt":"p1","chosen":" no","rejected":" yes"}
+{"prompt":"p1","chosen":" yes","rejected":" no"}
+{"prompt":"p2","chosen":" yes","rejected":" yes, sir"}
+{"prompt":"p3","chosen":" yes<|im_end|>","rejected":" no"}
+{"prompt":"p4","chosen":" yes","rejected":" yes"}
+{"prompt":"p5","chosen":"","rejected":" no"}
+EOF
+pref-fmt --jsonl --max-bad 2 odd.jsonl >got 2>err
+cat >want <<'EOF'
+pref-fmt: odd.jsonl:6: identical: chosen and rejected are the same
+pref-fmt: odd.jsonl:7: empty: chosen is empty
+pref-fmt: 4 records of 5 have notes: 1 extends, 1 duplicate, 2 contradiction, 1 leftover
+pref-fmt: 2 bad rows of 7 were dropped: 1 empty, 1 identical
+EOF
+same err want "notes are counted, bad rows named"
+pref-fmt -v --jsonl --max-bad 2 odd.jsonl 2>&1 >out | grep note: >got
+cat >want <<'EOF'
+pref-fmt: odd.jsonl:2: note: contradiction: chosen and rejected were there before, the other way round
+pref-fmt: odd.jsonl:3: note: duplicate: the same record was there before
+pref-fmt: odd.jsonl:3: note: contradiction: chosen and rejected were there before, the other way round
+pref-fmt: odd.jsonl:4: note: extends: rejected begins with all of chosen
+pref-fmt: odd.jsonl:5: note: leftover: chosen has '<|im_end|>', rejected has not
+EOF
+same got want "-v names the rows with notes"
+pref-fmt --jsonl --max-bad 9 --reject duplicate,contradiction --reject leftover --rejects bad.jsonl odd.jsonl >got 2>err
+[ "$(wc -l <got)" -eq 2 ] && grep -q '^pref-fmt: 5 bad rows of 7 were dropped: 1 empty, 1 identical, 1 duplicate, 1 contradiction, 1 leftover$' err &&
+	[ "$(sed 's/.*"line":\([0-9]*\),"reason":"\([a-z-]*\)".*/\1 \2/' bad.jsonl | tr '\n' ' ')" = "2 contradiction 3 duplicate 5 leftover 6 identical 7 empty " ]
+ok "--reject makes notes bad" || note "$(cat err bad.jsonl)"
+[ "$(pref-fmt -q --jsonl --keep empty,identical odd.jsonl | wc -l)" -eq 7 ]
+ok "--keep puts up with empty and identical"
+[ "$(pref-fmt -q --jsonl --keep all --reject all --max-bad 9 odd.jsonl | wc -l)" -eq 3 ]
+ok "all of them"
+usage "--reject: 'empty' is no code that it takes" pref-fmt --reject duplicate,empty odd.jsonl
+usage "--keep: 'roles' is no code that it takes" pref-fmt --keep roles odd.jsonl
+echo '{"prompt":"q","chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}],"x":1}' >chat.jsonl
+mkdir model && echo '{"added_tokens":[{"id":0,"content":"</s>","special":true}]}' >model/tokenizer.json && echo '{"chat_template":"{% for m in messages %}{{ m.content }}{% endfor %}"}' >model/tokenizer_config.json
+sed 's/"a"/"a <\/s>"/' chat.jsonl >special.jsonl
+pref-fmt -m model special.jsonl 2>err >out && grep -q 'have notes: 1 special, 1 leftover$' err
+ok "special tokens in messages" || note "$(cat err)"
+echo '{"prompt":"q","chosen":" a</s>","rejected":" b</s>"}' >text.jsonl
+pref-fmt -m model text.jsonl 2>err >out && grep -q 'have notes: 1 special$' err
+ok "and in text, by the model's tokenizer"
+
+# ---- a report
+
+pref-fmt -q --jsonl --max-bad 2 --report report.json -o out.jsonl odd.jsonl && $PYTHON - <<'EOF'
+import json
+r = json.load(open("report.json"))
+assert (r["rows"], r["records"], r["bad"], r["skipped"], r["noted"], r["prompts"]) == (7, 5, 2, 0, 4, 3), r
+f = r["faults"]
+assert {k: (v["class"], v["rejected"], v["count"]) for k, v in f.items()} == {
+    "empty": ("bad", True, 1), "identical": ("bad", True, 1), "extends": ("note", False, 1), "duplicate": ("note", False, 1),
+    "contradiction": ("note", False, 2), "leftover": ("note", False, 1)}, f
+assert f["contradiction"]["examples"][0] == {"file": "odd.jsonl", "line": 2,
+                                             "detail": "chosen and rejected were there before, the other way round"}
+l = r["length"]
+assert l["pairs"] == 5 and l["chosen_longer"] == 0.6 and l["rejected_longer"] == 0.4 and l["accuracy_of_the_longer"] == 0.6, l
+assert abs(l["chosen_characters"] - (4 + 3 + 4 + 4 + 14) / 5) < 1e-9 and l["prompt_characters"] == 2
+EOF
+ok "--report" || note "$(cat report.json)"
+for i in $(seq 9); do echo '{"prompt":"p","chosen":"a","rejected":"a"}'; done >nine.jsonl
+pref-fmt -q --max-bad 3 --report report.json nine.jsonl >out 2>err
+[ $? -eq 1 ] && $PYTHON -c 'import json; r = json.load(open("report.json"))["faults"]["identical"]; assert r["count"] == 9 and len(r["examples"]) == 5'
+ok "also where there are too many bad rows, with five examples a code"
+
+# ---- what is held out, and splits
+
+head -n 1 odd.jsonl >test.jsonl
+pref-fmt --jsonl --max-bad 9 --held-out test.jsonl odd.jsonl >got 2>err && grep -q ' 3 held-out' err
+ok "--held-out finds prompts in common" || note "$(cat err)"
+[ "$(pref-fmt -q --jsonl --max-bad 9 --held-out test.jsonl --reject held-out odd.jsonl | grep -c '"p1"')" -eq 0 ]
+ok "--reject held-out"
+for i in $(seq 400); do
+	echo '{"prompt":"p'$i'","chosen":" a'$i'","rejected":" b"}'
+	echo '{"prompt":"p'$i'","chosen":" c","rejected":" d'$i'"}'
+done >many.jsonl
+pref-fmt --split 0.9 --rest rest.tsz -o part.tsz many.jsonl && tstream export part.tsz >part && tstream export rest.tsz >rest &&
+	pref-fmt -q many.jsonl | tstream export | sort >all && sort part rest | cmp - all
+ok "--split and --rest: nothing lost"
+sed 's/.*prompt":"\([^"]*\)".*/\1/' part | sort -u >a && sed 's/.*prompt":"\([^"]*\)".*/\1/' rest | sort -u >b && [ -z "$(comm -12 a b)" ] &&
+	[ "$(wc -l <b)" -gt 20 ] && [ "$(wc -l <b)" -lt 60 ]
+ok "no prompt on both sides, about a tenth of them on the other"
+pref-fmt -q --jsonl --split 0.9 many.jsonl | $PYTHON -c '
+import hashlib, json, sys
+kept = [json.loads(line)["prompt"] for line in sys.stdin]
+want = [p for i in range(1, 401) for p in ["p%d" % i] * 2
+        if (int.from_bytes(hashlib.sha256(p.encode()).digest()[:8], "little") >> 11) / 2**53 < 0.9]
+assert kept == want'
+ok "by the digest of the prompt, as the manual says"
+tail -c 1200 part.tsz | grep -a -q "\"split.rest\":\"$(wc -l <rest)\""
+ok "END tells how many went elsewhere"
+usage "--rest has no effect without --split" pref-fmt --rest x many.jsonl
+
+# ---- threads, long input
+
+for i in $(seq 40); do cat many.jsonl; done | sed = | sed 'N; s/\n//; s/^\([0-9]*\){/{"n":\1,/' >long.jsonl
+sed '7777s/chosen/x/' long.jsonl >broken.jsonl
+for n in 1 2 5; do pref-fmt -q -@ $n --keep-meta --max-bad 1 -o $n.tsz broken.jsonl; pref-fmt -@ $n --keep-meta broken.jsonl 2>$n.err >out; done
+cmp 1.tsz 2.tsz && cmp 1.tsz 5.tsz && cmp 1.err 2.err && cmp 1.err 5.err && grep -q 'broken.jsonl:7777: missing-key' 1.err
+ok "the same bytes, and the same words, at 1, 2 and 5 threads"
+head -c 1000000 long.jsonl >cut.jsonl && echo x >>cut.jsonl
+pref-fmt -@ 2 cut.jsonl >out 2>err
+[ $? -eq 1 ] && grep -q "cut.jsonl:$(wc -l <cut.jsonl): not-json" err
+ok "a cut row in the middle of a batch is named"
+
+finish
