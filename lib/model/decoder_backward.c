@@ -148,7 +148,7 @@ void decoder_backward(struct decoder *d, const struct pack *given, const struct 
 	float *grads)
 {
 	const struct arch *a = &d->m->arch;
-	const struct pack *p = d->pack == given ? given : &d->split;
+	const struct pack *p = d->is_split ? &d->split : given;
 
 	head_back(d, p, rows, dlogp, grads);
 	norm_back(d, grads, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);

@@ -217,16 +217,15 @@ static int64_t class_of(const void *arch, int64_t length)
 }
 
 /* The pack to compute: the caller's, unless sequences that share a prompt turn it differently. */
-static int choose_pack(struct decoder *d, const struct pack *p, struct err *err)
+static const struct pack *choose_pack(struct decoder *d, const struct pack *p, struct err *err)
 {
-	d->pack = p;
+	d->is_split = false;
 	if (class_of(&d->m->arch, p->longest) == 0)
-		return 0;
+		return p;
 	if (pack_split(&d->split, p, class_of, &d->m->arch, err))
-		return -1;
-	if (d->split.groups > p->groups)
-		d->pack = &d->split;
-	return 0;
+		return NULL;
+	d->is_split = d->split.groups > p->groups;
+	return d->is_split ? &d->split : p;
 }
 
 /* The cosines and sines of all rows; those of a group turn by the length of any of its sequences. */
@@ -249,12 +248,10 @@ int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row
 	const struct arch *a = &d->m->arch;
 	const struct ops *ops = d->ops;
 	struct mat embed = model_mat(d->m, ROLE_EMBED, 0);
-	const struct pack *p;
+	const struct pack *p = check_pack(d, given, err) ? NULL : choose_pack(d, given, err);
 
-	if (check_pack(d, given, err) || choose_pack(d, given, err) ||
-		decoder_reserve(d, d->pack->rows, d->pack->counted, d->pack->longest, err))
+	if (!p || decoder_reserve(d, p->rows, p->counted, p->longest, err))
 		return -1;
-	p = d->pack;
 	set_turns(d, p);
 	ops->embed_forward(ops, layer_of(d, 0)->x, embed.data, a->embed_scale, model_mat(d->m, ROLE_PLACES, 0).data,
 		p->token, p->pos, p->rows, a->hidden);

@@ -32,8 +32,8 @@ struct decoder {
 	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
 	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
 	float *scratch;
-	struct pack split;       /* the last pass's, where prompts could not be shared as in the caller's */
-	const struct pack *pack; /* the last pass's: this or the caller's */
+	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
+	bool is_split;
 };
 
 static inline int64_t q_width(const struct arch *a)

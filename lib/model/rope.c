@@ -233,9 +233,12 @@ int rope_describe(struct rotation *r, const struct json *config, const struct ro
 	if (config_real(config, keys->theta_key ? keys->theta_key : "rope_theta", keys->theta, &theta, err) ||
 		real(&s, "rope_theta", theta, &theta, err))
 		return -1;
-	if (keys->part_key && (config_real(config, keys->part_key, keys->part, &part, err) ||
-				      real(&s, "partial_rotary_factor", part, &part, err)))
+	if (config_real(config, keys->part_key ? keys->part_key : "partial_rotary_factor", keys->part_key ? keys->part : 1,
+		    &part, err) ||
+		real(&s, "partial_rotary_factor", part, &part, err))
 		return -1;
+	if (!keys->part_key && part != 1)
+		return err_set(err, ERR_MISMATCH, "'partial_rotary_factor' %g is not supported", part);
 	if (real(&s, "original_max_position_embeddings", s.positions, &s.original, err) ||
 		config_real_or_null(config, "original_max_position_embeddings",
 			keys->original > 0 ? keys->original : s.original, s.original, &s.original, err))

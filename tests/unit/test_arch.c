@@ -334,7 +334,7 @@ static void rotations(void **state)
 {
 	static const struct rotated all[] = {
 		{LLAMA "\"rope_theta\":16}", 9, 0, 4, {1, 0.5, 0.25, 0.125}, 1},
-		{LLAMA "\"rope_theta\":16,\"partial_rotary_factor\":0.5}", 9, 0, 4, {1, 0.5, 0.25, 0.125}, 1},
+		{LLAMA "\"rope_theta\":16,\"partial_rotary_factor\":1}", 9, 0, 4, {1, 0.5, 0.25, 0.125}, 1},
 		{LLAMA "\"rope_theta\":5,\"rope_parameters\":{\"rope_theta\":16}}", 9, 0, 4, {1, 0.5, 0.25, 0.125}, 1},
 		{LLAMA "\"rope_theta\":16,\"rope_parameters\":{\"rope_theta\":5,\"factor\":9},\"rope_scaling\":"
 		       "{\"type\":\"linear\",\"factor\":2}}", 9, 0, 4, {0.5, 0.25, 0.125, 0.0625}, 1},
@@ -477,6 +477,7 @@ static void bad_configs_are_refused(void **state)
 			ERR_CORRUPT, "'long_factor' is not a list of 2"},
 		{phi3, "\"head_dim\":4,\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1,0],\"long_factor\":[1,1]}",
 			ERR_CORRUPT, "'short_factor' holds what is not a number above 0"},
+		{llama, "\"partial_rotary_factor\":0.5", ERR_MISMATCH, "'partial_rotary_factor' 0.5 is not supported"},
 		{phi3, "\"partial_rotary_factor\":2", ERR_CORRUPT, "rotation of 192 of 96 features"},
 		{phi3, "\"partial_rotary_factor\":-1", ERR_CORRUPT, "rotation of -96 features"},
 		{phi3, "\"partial_rotary_factor\":1e300", ERR_CORRUPT, "features of a head"},
