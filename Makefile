@@ -41,6 +41,7 @@ LIB_OBJ   := $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c cmd/cmd_*.c)) \
 	$(foreach isa,$(ISAS),$(patsubst %.c,$B/%.$(isa).o,$(SIMD_SRC)))
 TESTS     := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
 BENCHES   := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
+ORACLE    := $(patsubst tests/oracle/%.c,$B/oracle/%,$(wildcard tests/oracle/*.c))
 BIN       := $(addprefix $B/bin/,$(PROGRAMS))
 
 all: $(BIN)
@@ -72,6 +73,10 @@ $(BENCHES): $B/bench/%: $B/tests/bench/%.o $B/libpreftools.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(ORACLE): $B/oracle/%: $B/tests/oracle/%.o $B/libpreftools.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
 
@@ -82,8 +87,8 @@ check: unit e2e
 unit: $(TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' $(sort $(TESTS))
 
-e2e: all
-	BIN=$(abspath $B/bin) PYTHON=$(PYTHON) prove --timer --exec sh $(sort $(wildcard tests/e2e/*.t))
+e2e: all $(ORACLE)
+	BIN=$(abspath $B/bin) ORACLE=$(abspath $B/oracle) PYTHON=$(PYTHON) prove --timer --exec sh $(sort $(wildcard tests/e2e/*.t))
 
 bench: all $(BENCHES)
 	BIN=$(abspath $B/bin) BENCH=$(abspath $B/bench) PYTHON=$(PYTHON) sh tests/bench/run.sh

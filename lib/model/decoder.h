@@ -8,8 +8,13 @@
  *	decoder_forward(d, &pack, rows, err);             rows[pack.counted]
  *	decoder_backward(d, &pack, rows, dlogp, grads);   grads[model.params.count] +=
  *
- * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, heads of D:
- * each layer 2 E + 2 H D + 2 G D + 2 I (gated) + H + 4 for training; one layer's worth without.
+ * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, H heads and G key-value
+ * heads of D: each layer 2 E + 2 H D + 2 G D + 2 I (gated) + H + 4 for training, E + 2 more for each norm behind
+ * a half, and for norms of queries and keys (H + G) D and 2 for each norm; one layer's worth without.
+ *
+ * Each sequence comes out as if it were computed alone. Where the rotation depends on a sequence's length
+ * (model/rope.h), completions of one prompt may need it turned differently; the prompt is then computed once for
+ * each kind of them, which takes more rows than the pack has.
  */
 #ifndef MODEL_DECODER_H
 #define MODEL_DECODER_H
@@ -26,7 +31,10 @@ void decoder_free(struct decoder *d); /* NULL is fine */
 /* Bytes that packs of so many rows, counted tokens and tokens in the longest sequence take. */
 size_t decoder_memory(struct decoder *d, int64_t rows, int64_t counted, int64_t longest);
 
-/* Makes room, so that passes within these sizes allocate nothing. Passes beyond them grow it. */
+/*
+ * Makes room, so that passes within these sizes allocate nothing. Passes beyond them grow it, and those that
+ * compute a prompt more than once.
+ */
 int decoder_reserve(struct decoder *d, int64_t rows, int64_t counted, int64_t longest, struct err *err);
 
 /*

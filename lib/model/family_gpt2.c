@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "model/arch.h"
+#include "model/config.h"
 
 static const struct family_name names[] = {
 	{ROLE_EMBED, "transformer.wte"},
@@ -35,8 +36,6 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 		config_bool(c, "scale_attn_by_inverse_layer_idx", false, &by_layer, err) ||
 		config_real(c, "initializer_range", 0.02, &a->init_std, err))
 		return -1;
-	if (by_layer)
-		return err_set(err, ERR_MISMATCH, "'scale_attn_by_inverse_layer_idx' is not supported");
 	if (a->hidden % a->heads)
 		return err_set(err, ERR_CORRUPT, "'n_embd' %lld is not a multiple of 'n_head' %lld",
 			(long long)a->hidden, (long long)a->heads);
@@ -44,10 +43,13 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	a->head_dim = a->hidden / a->heads;
 	a->norm = NORM_LAYER;
 	a->eps = (float)eps;
-	a->places = a->in_first = a->fused_qkv = true;
+	a->in_first = a->init_residual = true;
 	a->qkv_bias = a->out_bias = a->mlp_bias = a->norm_bias = true;
-	a->attention_scale = scaled ? 1 / sqrtf((float)a->head_dim) : 1;
-	a->init_residual = true;
+	if (arch_make_layers(a, err))
+		return -1;
+	for (int64_t l = 0; l < a->layers; l++)
+		a->layer[l].scale =
+			(scaled ? 1 / sqrtf((float)a->head_dim) : 1) / (by_layer ? (float)l + 1 : 1);
 	return 0;
 }
 

@@ -1,8 +1,5 @@
 /* Llama 1, 2, 3.x and what copies its form (SmolLM2, TinyLlama): rotary, RMS norms, gated MLP. */
-#include <math.h>
-
-#include "model/arch.h"
-#include "model/rope.h"
+#include "model/family.h"
 
 static const struct family_name names[] = {
 	{ROLE_EMBED, "model.embed_tokens"},
@@ -24,30 +21,17 @@ static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
 
 static int describe(struct arch *a, const struct json *c, struct err *err)
 {
+	static const struct family_defaults defaults = {.vocab = 32000, .hidden = 4096, .inner = 11008, .layers = 32,
+		.heads = 32, .positions = 2048, .padding = -1, .eps = 1e-6};
+	static const struct rope_keys keys = {.theta = 10000};
 	bool bias;
-	double eps;
 
-	if (config_size(c, "vocab_size", 32000, &a->vocab, err) ||
-		config_size(c, "hidden_size", 4096, &a->hidden, err) ||
-		config_size(c, "intermediate_size", 11008, &a->inner, err) ||
-		config_size(c, "num_hidden_layers", 32, &a->layers, err) ||
-		config_size(c, "num_attention_heads", 32, &a->heads, err) ||
-		config_size(c, "num_key_value_heads", a->heads, &a->kv_heads, err) ||
-		config_size(c, "head_dim", a->hidden / a->heads, &a->head_dim, err) ||
-		config_size(c, "max_position_embeddings", 2048, &a->positions, err) ||
-		config_act(c, "hidden_act", "silu", &a->act, err) ||
-		config_real(c, "rms_norm_eps", 1e-6, &eps, err) ||
-		config_bool(c, "tie_word_embeddings", false, &a->tied, err) ||
+	if (family_describe(a, c, &defaults, err) || config_act(c, "hidden_act", "silu", &a->act, err) ||
 		config_bool(c, "attention_bias", false, &bias, err) ||
-		config_bool(c, "mlp_bias", false, &a->mlp_bias, err) ||
-		config_real(c, "initializer_range", 0.02, &a->init_std, err))
+		config_bool(c, "mlp_bias", false, &a->mlp_bias, err))
 		return -1;
-	a->norm = NORM_RMS;
-	a->eps = (float)eps;
-	a->gated = true;
 	a->qkv_bias = a->out_bias = bias;
-	a->attention_scale = 1 / sqrtf((float)a->head_dim);
-	return rope_describe(a, c, a->head_dim, err);
+	return family_rotate(a, c, &keys, err);
 }
 
 const struct family family_llama = {"llama", names, NULL, ignored, describe};

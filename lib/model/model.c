@@ -45,11 +45,10 @@ static bool ends_with(const char *s, const char *end)
 
 static bool is_head(const struct model *m, const char *tensor)
 {
-	for (const struct family_name *n = m->arch.family->names; n->name; n++)
-		if (n->role == ROLE_HEAD)
-			return !strncmp(tensor, n->name, strlen(n->name)) &&
-				!strcmp(tensor + strlen(n->name), ".weight");
-	return false;
+	const char *head = arch_tensor(&m->arch, ROLE_HEAD);
+	size_t n = strlen(head);
+
+	return !strncmp(tensor, head, n) && !strcmp(tensor + n, ".weight");
 }
 
 /* Nothing in the files that would go unused; ignored buffers apart, and a head that is tied. */
@@ -74,17 +73,13 @@ static int check_unused(const struct model *m, struct err *err)
  */
 static void settle_tie(struct model *m)
 {
-	const struct modeldir_tensor *embed = NULL, *head = NULL;
+	const struct modeldir_tensor *embed, *head;
+	char name[200];
 
-	for (const struct family_name *n = m->arch.family->names; n->name; n++) {
-		char name[200];
-
-		snprintf(name, sizeof name, "%s.weight", n->name);
-		if (n->role == ROLE_EMBED)
-			embed = find(m, name);
-		if (n->role == ROLE_HEAD)
-			head = find(m, name);
-	}
+	snprintf(name, sizeof name, "%s.weight", arch_tensor(&m->arch, ROLE_EMBED));
+	embed = find(m, name);
+	snprintf(name, sizeof name, "%s.weight", arch_tensor(&m->arch, ROLE_HEAD));
+	head = find(m, name);
 	if (m->arch.tied && embed && head)
 		m->arch.tied = head->info->dtype == embed->info->dtype &&
 			head->info->end - head->info->begin == embed->info->end - embed->info->begin &&
@@ -189,21 +184,25 @@ void model_release(struct model *m)
 	*m = (struct model){.weights = NULL};
 }
 
+static const float *values(const struct model *m, enum role role, int layer, bool bias)
+{
+	size_t skip;
+	const struct param *p = params_part(&m->params, &m->arch, role, layer, bias, &skip);
+
+	return p ? m->data[p - m->params.param] + skip : NULL;
+}
+
 struct mat model_mat(const struct model *m, enum role role, int layer)
 {
-	const struct param *p = params_find(&m->params, role, layer, false);
 	int64_t out, in;
 
 	role_shape(&m->arch, role, &out, &in);
-	return (struct mat){p ? m->data[p - m->params.param] : NULL, out, in,
-		m->arch.in_first && role_in_layer(role)};
+	return (struct mat){values(m, role, layer, false), out, in, m->arch.in_first && role_in_layer(role)};
 }
 
 const float *model_vector(const struct model *m, enum role role, int layer, bool bias)
 {
-	const struct param *p = params_find(&m->params, role, layer, bias);
-
-	return p ? m->data[p - m->params.param] : NULL;
+	return values(m, role, layer, bias);
 }
 
 /* ---- saving */

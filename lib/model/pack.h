@@ -24,8 +24,9 @@ struct pack {
 	size_t token_cap, pos_cap;
 	struct span *span;
 	int64_t *group; /* [groups + 1] */
+	int64_t *end; /* [spans] counted tokens of spans up to and with this */
 	int64_t spans, groups;
-	size_t span_cap, group_cap;
+	size_t span_cap, group_cap, end_cap;
 	/* Counted tokens: what they are, and which row predicts them. */
 	int64_t counted;
 	int64_t *row;
@@ -42,6 +43,16 @@ struct pack {
  */
 int pack_add(struct pack *p, const int32_t *tokens, const int64_t *seg, int k, const int64_t *uncounted,
 	struct err *err);
+
+/*
+ * Makes out the same records with prompts shared only by completions whose sequences, prompt and completion
+ * together, are of one kind by their length; counted tokens keep their order.
+ */
+int pack_split(struct pack *out, const struct pack *p, int64_t (*kind)(const void *arg, int64_t length),
+	const void *arg, struct err *err);
+
+/* Tokens of the sequence that ends with completion span s. */
+int64_t pack_length(const struct pack *p, int64_t s);
 
 /* Rows that pack_add() would add. */
 int64_t pack_rows(const int64_t *seg, int k);

@@ -10,14 +10,6 @@
 
 #define RNG_STREAM 0x1a17u /* of initial weights */
 
-static const char *family_tensor(const struct arch *a, enum role role)
-{
-	for (const struct family_name *n = a->family->names; n->name; n++)
-		if (n->role == role)
-			return n->name;
-	return NULL;
-}
-
 /* "model.layers.%d.x" and 3 to "model.layers.3.x.weight". */
 static char *full_name(const char *pattern, int layer, bool bias, struct err *err)
 {
@@ -38,18 +30,14 @@ static char *full_name(const char *pattern, int layer, bool bias, struct err *er
 static int add(struct params *p, const struct arch *a, enum role role, int layer, bool bias, struct err *err)
 {
 	struct param *q = &p->param[p->n];
-	const char *pattern = family_tensor(a, role);
 	int64_t out, in;
 	bool swap;
 
-	role_shape(a, role, &out, &in);
-	if (!out || (bias && !role_has_bias(a, role)))
+	if (!(bias ? role_has_bias(a, role) : role_has_weight(a, role)))
 		return 0;
-	if (!pattern)
-		return err_set(err, ERR_MISMATCH, "%s has no name for a tensor that its config asks for",
-			a->family->model_type);
+	role_shape(a, role, &out, &in);
 	*q = (struct param){.role = role, .layer = layer, .bias = bias, .offset = p->count};
-	q->name = full_name(pattern, layer, bias, err);
+	q->name = full_name(arch_tensor(a, role), layer, bias, err);
 	if (!q->name)
 		return -1;
 	q->rank = in && !bias ? 2 : 1;
@@ -103,26 +91,43 @@ const struct param *params_find(const struct params *p, enum role role, int laye
 	return i < 0 ? NULL : &p->param[i];
 }
 
+const struct param *params_part(const struct params *p, const struct arch *a, enum role role, int layer, bool bias,
+	size_t *skip)
+{
+	int64_t row, out, in;
+	enum role home = role_home(a, role, &row);
+
+	role_shape(a, home, &out, &in);
+	*skip = (size_t)row * (bias ? 1 : (size_t)in);
+	return params_find(p, home, layer, bias);
+}
+
+static void fill_normal(float *w, size_t n, double std, uint64_t seed, uint64_t parameter)
+{
+#pragma omp parallel for
+	for (size_t j = 0; j < n; j += 2) {
+		double z[2];
+
+		rng_normal(seed, (uint64_t)RNG_STREAM << 32 | parameter, j, z);
+		w[j] = (float)(z[0] * std);
+		if (j + 1 < n)
+			w[j + 1] = (float)(z[1] * std);
+	}
+}
+
 void params_randomize(const struct params *p, const struct arch *a, uint64_t seed, float *weights)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *q = &p->param[i];
 		float *w = weights + q->offset;
 		bool residual = a->init_residual && (q->role == ROLE_OUT || q->role == ROLE_DOWN);
-		double std = a->init_std / (residual ? sqrt(2.0 * (double)a->layers) : 1);
 
-#pragma omp parallel for
-		for (size_t j = 0; j < q->count; j += 2) {
-			double z[2] = {q->bias ? 0 : 1, q->bias ? 0 : 1};
-
-			if (q->rank == 2) {
-				rng_normal(seed, (uint64_t)RNG_STREAM << 32 | i, j, z);
-				z[0] *= std;
-				z[1] *= std;
-			}
-			w[j] = (float)z[0];
-			if (j + 1 < q->count)
-				w[j + 1] = (float)z[1];
-		}
+		if (q->rank == 2)
+			fill_normal(w, q->count, a->init_std / (residual ? sqrt(2.0 * (double)a->layers) : 1), seed, i);
+		else
+			for (size_t j = 0; j < q->count; j++)
+				w[j] = q->bias ? 0 : 1 - a->gain_plus;
+		if (q->role == ROLE_EMBED && a->padding >= 0)
+			memset(w + a->padding * a->hidden, 0, sizeof *w * (size_t)a->hidden);
 	}
 }

@@ -35,8 +35,18 @@ void params_release(struct params *p);
 const struct param *params_find(const struct params *p, enum role role, int layer, bool bias);
 
 /*
- * Random initial weights as transformers makes them: matrices normal with the arch's init_std, gains 1,
- * biases 0. A weight depends on (seed, its parameter's place, its own place) alone.
+ * The parameter that holds a role's matrix, gain or bias, or NULL: its own, or a larger one, of which *skip
+ * floats come before it.
+ */
+const struct param *params_part(const struct params *p, const struct arch *a, enum role role, int layer, bool bias,
+	size_t *skip);
+
+/*
+ * Random initial weights as the families' _init_weights() in transformers makes them: all matrices, embeddings,
+ * learned positions and an untied head normal with initializer_range, biases 0, gains 1 (Gemma's, kept as what
+ * they differ from 1, 0). GPT-2 alone has smaller residual projections, by 1 / sqrt(2 layers). Where the class
+ * gives its embeddings a padding row, that of pad_token_id, the row is zero; training does not leave it so, as
+ * torch would. A weight depends on (seed, its parameter's place, its own place) alone.
  */
 void params_randomize(const struct params *p, const struct arch *a, uint64_t seed, float *weights);
 

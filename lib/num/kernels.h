@@ -19,16 +19,16 @@ struct kernels {
 		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
-		int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps);
+		int64_t from, int64_t to, const struct norm *s);
 	void (*norm_backward_x)(float *dx, const float *dy, const float *x, const float *stat,
-		const float *gain, int64_t from, int64_t to, int64_t n, enum norm_kind kind);
+		const float *gain, int64_t from, int64_t to, const struct norm *s, bool add);
 
 	/* Columns from to to of dgain and dbias. */
 	void (*norm_backward_w)(float *dgain, float *dbias, const float *dy, const float *x,
-		const float *stat, int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind);
+		const float *stat, int64_t from, int64_t to, int64_t rows, const struct norm *s);
 
-	void (*rope)(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
-		int64_t heads, int64_t dim, int64_t half, bool back);
+	void (*rope)(float *x, int64_t ld, const float *turn, int64_t from, int64_t to,
+		const struct turning *s, bool back);
 
 	/* One group's spans (from to to) for the query heads of one key-value head; scratch of attend_scratch() floats. */
 	void (*attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
@@ -44,12 +44,15 @@ struct kernels {
 	void (*act_backward)(float *dgate, float *dup, const float *dy, const float *gate, const float *up,
 		int64_t from, int64_t to, enum act_kind kind);
 
+	void (*soft_cap)(float *x, int64_t from, int64_t to, float cap);
+
 	void (*logp_forward)(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
 		int64_t to, int64_t vocab);
 	void (*logp_backward)(float *logits, const struct logp_row *rows, const float *dlogp,
-		const int32_t *target, int64_t from, int64_t to, int64_t vocab);
+		const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap);
 
-	void (*add)(float *y, const float *x, int64_t from, int64_t to);
+	/* y += scale * x */
+	void (*add)(float *y, const float *x, float scale, int64_t from, int64_t to);
 	double (*sum_squares)(const float *x, int64_t from, int64_t to);
 	void (*adamw)(float *w, float *m, float *v, const float *g, int64_t from, int64_t to,
 		const struct adamw *o);

@@ -42,7 +42,7 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 #pragma omp parallel for
 		for (int64_t r = 0; r < rows; r++) {
 			if (add)
-				ops->kernels->add(y + r * ldy, bias, 0, w->out);
+				ops->kernels->add(y + r * ldy, bias, 1, 0, w->out);
 			else
 				memcpy(y + r * ldy, bias, sizeof *y * (size_t)w->out);
 		}
@@ -71,22 +71,23 @@ static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, co
 #pragma omp parallel for
 	for (int64_t from = 0; from < w->out; from += COLUMNS)
 		for (int64_t r = 0; r < rows; r++)
-			ops->kernels->add(dbias, dy + r * ldy, from, least(from + COLUMNS, w->out));
+			ops->kernels->add(dbias, dy + r * ldy, 1, from, least(from + COLUMNS, w->out));
 }
 
-static void embed_forward(const struct ops *ops, float *x, const float *table, const float *places,
+static void embed_forward(const struct ops *ops, float *x, const float *table, float scale, const float *places,
 	const int32_t *id, const int32_t *pos, int64_t rows, int64_t n)
 {
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r++) {
-		memcpy(x + r * n, table + id[r] * n, sizeof *x * (size_t)n);
+		memset(x + r * n, 0, sizeof *x * (size_t)n);
+		ops->kernels->add(x + r * n, table + id[r] * n, scale, 0, n);
 		if (places)
-			ops->kernels->add(x + r * n, places + pos[r] * n, 0, n);
+			ops->kernels->add(x + r * n, places + pos[r] * n, 1, 0, n);
 	}
 }
 
 /* Rows may name the same token: threads split columns. */
-static void embed_backward(const struct ops *ops, float *dtable, float *dplaces, const float *dx,
+static void embed_backward(const struct ops *ops, float *dtable, float scale, float *dplaces, const float *dx,
 	const int32_t *id, const int32_t *pos, int64_t rows, int64_t n)
 {
 #pragma omp parallel for
@@ -94,39 +95,40 @@ static void embed_backward(const struct ops *ops, float *dtable, float *dplaces,
 		for (int64_t r = 0; r < rows; r++) {
 			int64_t to = least(from + COLUMNS, n);
 
-			ops->kernels->add(dtable + id[r] * n, dx + r * n, from, to);
+			ops->kernels->add(dtable + id[r] * n, dx + r * n, scale, from, to);
 			if (dplaces)
-				ops->kernels->add(dplaces + pos[r] * n, dx + r * n, from, to);
+				ops->kernels->add(dplaces + pos[r] * n, dx + r * n, 1, from, to);
 		}
 }
 
 static void norm_forward(const struct ops *ops, float *y, float *stat, const float *x, const float *gain,
-	const float *bias, int64_t rows, int64_t n, enum norm_kind kind, float eps)
+	const float *bias, int64_t rows, const struct norm *s)
 {
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r += ROWS)
-		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), n, kind, eps);
+		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), s);
 }
 
+/* Gain and bias first: dx may take dy's place. */
 static void norm_backward(const struct ops *ops, float *dx, float *dgain, float *dbias, const float *dy,
-	const float *x, const float *stat, const float *gain, int64_t rows, int64_t n, enum norm_kind kind)
+	const float *x, const float *stat, const float *gain, int64_t rows, const struct norm *s, bool add)
 {
+	if (dgain || dbias) {
+#pragma omp parallel for
+		for (int64_t c = 0; c < s->n; c += COLUMNS)
+			ops->kernels->norm_backward_w(dgain, dbias, dy, x, stat, c, least(c + COLUMNS, s->n), rows, s);
+	}
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r += ROWS)
-		ops->kernels->norm_backward_x(dx, dy, x, stat, gain, r, least(r + ROWS, rows), n, kind);
-	if (!dgain && !dbias)
-		return;
-#pragma omp parallel for
-	for (int64_t c = 0; c < n; c += COLUMNS)
-		ops->kernels->norm_backward_w(dgain, dbias, dy, x, stat, c, least(c + COLUMNS, n), rows, n, kind);
+		ops->kernels->norm_backward_x(dx, dy, x, stat, gain, r, least(r + ROWS, rows), s, add);
 }
 
-static void rope(const struct ops *ops, float *x, int64_t ld, const int32_t *pos, const float *turn,
-	int64_t rows, int64_t heads, int64_t dim, int64_t half, bool back)
+static void rope(const struct ops *ops, float *x, int64_t ld, const float *turn, int64_t rows,
+	const struct turning *s, bool back)
 {
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r += ROWS)
-		ops->kernels->rope(x, ld, pos, turn, r, least(r + ROWS, rows), heads, dim, half, back);
+		ops->kernels->rope(x, ld, turn, r, least(r + ROWS, rows), s, back);
 }
 
 /* Each thread's part of the scratch, on a cache line of its own. */
@@ -206,7 +208,14 @@ static void scatter(const struct ops *ops, float *dx, const float *dy, const int
 #pragma omp parallel for
 	for (int64_t from = 0; from < width; from += COLUMNS)
 		for (int64_t i = 0; i < n; i++)
-			ops->kernels->add(dx + row[i] * width, dy + i * width, from, least(from + COLUMNS, width));
+			ops->kernels->add(dx + row[i] * width, dy + i * width, 1, from, least(from + COLUMNS, width));
+}
+
+static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
+{
+#pragma omp parallel for
+	for (int64_t i = 0; i < n; i += ELEMENTS)
+		ops->kernels->soft_cap(x, i, least(i + ELEMENTS, n), cap);
 }
 
 static void logp_forward(const struct ops *ops, struct logp_row *out, const float *logits,
@@ -218,18 +227,18 @@ static void logp_forward(const struct ops *ops, struct logp_row *out, const floa
 }
 
 static void logp_backward(const struct ops *ops, float *logits, const struct logp_row *rows,
-	const float *dlogp, const int32_t *target, int64_t n, int64_t vocab)
+	const float *dlogp, const int32_t *target, int64_t n, int64_t vocab, float cap)
 {
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i++)
-		ops->kernels->logp_backward(logits, rows, dlogp, target, i, i + 1, vocab);
+		ops->kernels->logp_backward(logits, rows, dlogp, target, i, i + 1, vocab, cap);
 }
 
 static void add(const struct ops *ops, float *y, const float *x, int64_t n)
 {
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i += ELEMENTS)
-		ops->kernels->add(y, x, i, least(i + ELEMENTS, n));
+		ops->kernels->add(y, x, 1, i, least(i + ELEMENTS, n));
 }
 
 /* Part by part, and the parts' sums in order: the same at any number of threads. */
@@ -259,7 +268,7 @@ static void adamw(const struct ops *ops, float *w, float *m, float *v, const flo
 	{ \
 		its_name, its_kernels, linear_forward, linear_backward_x, linear_backward_w, embed_forward, \
 			embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, attend_backward, \
-			act_forward, act_backward, gather, scatter, logp_forward, logp_backward, add, \
+			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, add, \
 			sum_squares, adamw, \
 	}
 

@@ -8,7 +8,9 @@
  *
  *	const struct ops *ops = ops_find("cpu");
  *
- *	ops->norm_forward(ops, y, stat, x, gain, NULL, rows, 576, NORM_RMS, 1e-5f);
+ *	struct norm norm = {NORM_RMS, 1e-5f, 0, 576, 1, 576, 576};
+ *
+ *	ops->norm_forward(ops, y, stat, x, gain, NULL, rows, &norm);
  *	ops->linear_forward(ops, q, 576, y, 576, &wq, NULL, rows, false);
  */
 #ifndef NUM_OPS_H
@@ -32,7 +34,7 @@ struct mat {
  * Which rows see which. A span's own rows see each other causally, and before them all rows of its
  * prefix: a completion is a span whose prefix is its prompt, so that a prompt stands in a pack
  * once, whatever the number of its completions. A prompt is a span without prefix. Own row i is at
- * position prefix_len + i.
+ * position prefix_len + i. Attention's window narrows that to the last positions.
  */
 struct span {
 	int64_t start, len;	    /* own rows */
@@ -46,15 +48,38 @@ struct spans {
 	int64_t groups;
 };
 
-/* Attention's sizes. Heads lie side by side in a row; head h uses key-value head h / (heads /
- * kv_heads). */
+/*
+ * Attention's sizes. Head h uses key-value head h / (heads / kv_heads). What the softmax takes is
+ * cap * tanh(score / cap) with score = scale * q k, or the score itself where cap is 0.
+ */
 struct attention {
 	int64_t heads, kv_heads, head_dim;
-	int64_t ld;  /* floats from one row of q, k or v to the next */
-	float scale; /* of q times k, before softmax */
+	int64_t ld;              /* floats from one row of q, k or v to the next */
+	int64_t q_step, kv_step; /* floats from one head of a row to the next */
+	float scale, cap;
+	int64_t window; /* a row sees the last so many positions, its own among them; 0: all */
 };
 
 enum norm_kind { NORM_LAYER, NORM_RMS };
+
+/* A norm's sizes. A row has parts pieces of n features side by side, each normed alone with the same gain. */
+struct norm {
+	enum norm_kind kind;
+	float eps;
+	float plus; /* added to the gain: Gemma keeps gains as what they differ from 1 */
+	int64_t n, parts;
+	int64_t ldx, ldy; /* floats from one row of x to the next; of y, dy and dx */
+};
+
+/*
+ * A rotation's sizes: of each of heads heads, step floats apart, the first 2 * half features turn, in pairs
+ * (i, i + half), or (2i, 2i + 1) where they are neighbours.
+ */
+struct turning {
+	int64_t heads, step, half;
+	bool neighbours;
+};
+
 enum act_kind { ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU };
 
 /* One counted token's row of logits, looked at. */
@@ -91,34 +116,31 @@ struct ops {
 	void (*linear_backward_w)(const struct ops *ops, float *dw, float *dbias, const float *dy,
 		int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows);
 
-	/* x[rows, n] = table[id] + places[pos]; places may be NULL. */
-	void (*embed_forward)(const struct ops *ops, float *x, const float *table,
+	/* x[rows, n] = scale * table[id] + places[pos]; places may be NULL. */
+	void (*embed_forward)(const struct ops *ops, float *x, const float *table, float scale,
 		const float *places, const int32_t *id, const int32_t *pos, int64_t rows,
 		int64_t n);
-	void (*embed_backward)(const struct ops *ops, float *dtable, float *dplaces,
+	void (*embed_backward)(const struct ops *ops, float *dtable, float scale, float *dplaces,
 		const float *dx, const int32_t *id, const int32_t *pos, int64_t rows, int64_t n);
 
 	/*
 	 * y = (x - mean) * rstd * gain + bias, or for NORM_RMS x * rstd * gain with rstd over the
-	 * mean square. stat[rows][2] gets mean and rstd for the backward pass. bias may be NULL.
+	 * mean square. stat[rows][parts][2] gets mean and rstd for the backward pass. bias may be NULL.
 	 */
 	void (*norm_forward)(const struct ops *ops, float *y, float *stat, const float *x,
-		const float *gain, const float *bias, int64_t rows, int64_t n, enum norm_kind kind,
-		float eps);
+		const float *gain, const float *bias, int64_t rows, const struct norm *sizes);
 
-	/* dx += ...; dgain and dbias (either may be NULL) += ... */
+	/* dx is added to if add, otherwise set, and may then be dy itself; dgain and dbias (either may be NULL) += ... */
 	void (*norm_backward)(const struct ops *ops, float *dx, float *dgain, float *dbias,
 		const float *dy, const float *x, const float *stat, const float *gain, int64_t rows,
-		int64_t n, enum norm_kind kind);
+		const struct norm *sizes, bool add);
 
 	/*
-	 * Turns, in place, the first 2 * half features of each of heads heads of dim features by
-	 * the angle of pos: pairs (i, i + half). turn[position][half][2] holds cosine and sine.
-	 * back: the other way, which is its own backward pass.
+	 * Turns rows of x, ld floats apart, in place. turn[rows][half][2] holds the cosines and sines of
+	 * each row's angles. back: the other way, which is its own backward pass.
 	 */
-	void (*rope)(const struct ops *ops, float *x, int64_t ld, const int32_t *pos,
-		const float *turn, int64_t rows, int64_t heads, int64_t dim, int64_t half,
-		bool back);
+	void (*rope)(const struct ops *ops, float *x, int64_t ld, const float *turn, int64_t rows,
+		const struct turning *sizes, bool back);
 
 	/* Floats of scratch that attention needs, for all threads, where no row sees more than keys rows. */
 	int64_t (*attend_scratch)(const struct ops *ops, int64_t keys, int64_t head_dim);
@@ -131,7 +153,7 @@ struct ops {
 		const float *k, const float *v, const struct attention *a, const struct spans *s,
 		float *scratch);
 
-	/* dq, dk, dv (all of row length a->ld) are set. */
+	/* dq, dk, dv (laid out as q, k, v) are set. */
 	void (*attend_backward)(const struct ops *ops, float *dq, float *dk, float *dv,
 		const float *dout, const float *out, const float *lse, const float *q,
 		const float *k, const float *v, const struct attention *a, const struct spans *s,
@@ -151,13 +173,19 @@ struct ops {
 	void (*scatter)(const struct ops *ops, float *dx, const float *dy, const int64_t *row,
 		int64_t n, int64_t width);
 
+	/* In place: x = cap * tanh(x / cap), n elements. */
+	void (*soft_cap)(const struct ops *ops, float *x, int64_t n, float cap);
+
 	/* Looks at n rows of vocab logits. */
 	void (*logp_forward)(const struct ops *ops, struct logp_row *out, const float *logits,
 		const int32_t *target, int64_t n, int64_t vocab);
 
-	/* In place: logits become d/dlogits of sum_i dlogp[i] * logp[i]. */
+	/*
+	 * In place: logits become d/dlogits of sum_i dlogp[i] * logp[i]; where soft_cap() made them, the
+	 * derivative by what they were before. cap 0: nothing did.
+	 */
 	void (*logp_backward)(const struct ops *ops, float *logits, const struct logp_row *rows,
-		const float *dlogp, const int32_t *target, int64_t n, int64_t vocab);
+		const float *dlogp, const int32_t *target, int64_t n, int64_t vocab, float cap);
 
 	/* y += x, n elements. */
 	void (*add)(const struct ops *ops, float *y, const float *x, int64_t n);

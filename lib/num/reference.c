@@ -21,55 +21,64 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float 
 }
 
 static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
-	int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps)
+	int64_t from, int64_t to, const struct norm *s)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *row = x + r * n;
-		double mean = 0, square = 0, rstd;
+	for (int64_t r = from; r < to; r++)
+		for (int64_t p = 0; p < s->parts; p++) {
+			const float *in = x + r * s->ldx + p * s->n;
+			float *out = y + r * s->ldy + p * s->n, *st = stat + 2 * (r * s->parts + p);
+			double mean = 0, square = 0, rstd;
 
-		for (int64_t i = 0; i < n && kind == NORM_LAYER; i++)
-			mean += (double)row[i] / (double)n;
-		for (int64_t i = 0; i < n; i++)
-			square += (row[i] - mean) * (row[i] - mean) / (double)n;
-		rstd = 1 / sqrt(square + (double)eps);
-		for (int64_t i = 0; i < n; i++)
-			y[r * n + i] = (float)((row[i] - mean) * rstd * gain[i] + (bias ? bias[i] : 0));
-		stat[2 * r] = (float)mean;
-		stat[2 * r + 1] = (float)rstd;
-	}
+			for (int64_t i = 0; i < s->n && s->kind == NORM_LAYER; i++)
+				mean += (double)in[i] / (double)s->n;
+			for (int64_t i = 0; i < s->n; i++)
+				square += (in[i] - mean) * (in[i] - mean) / (double)s->n;
+			rstd = 1 / sqrt(square + (double)s->eps);
+			for (int64_t i = 0; i < s->n; i++)
+				out[i] = (float)((in[i] - mean) * rstd * ((double)gain[i] + s->plus) + (bias ? bias[i] : 0));
+			st[0] = (float)mean;
+			st[1] = (float)rstd;
+		}
 }
 
 static void norm_backward_x(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
-	int64_t from, int64_t to, int64_t n, enum norm_kind kind)
+	int64_t from, int64_t to, const struct norm *s, bool add)
 {
-	for (int64_t r = from; r < to; r++) {
-		double mean = stat[2 * r], rstd = stat[2 * r + 1], sum = 0, dot = 0;
+	for (int64_t r = from; r < to; r++)
+		for (int64_t p = 0; p < s->parts; p++) {
+			const float *in = x + r * s->ldx + p * s->n, *dout = dy + r * s->ldy + p * s->n;
+			float *din = dx + r * s->ldy + p * s->n;
+			double mean = stat[2 * (r * s->parts + p)], rstd = stat[2 * (r * s->parts + p) + 1];
+			double sum = 0, dot = 0;
 
-		for (int64_t i = 0; i < n; i++) {
-			double g = (double)dy[r * n + i] * gain[i];
+			for (int64_t i = 0; i < s->n; i++) {
+				double g = dout[i] * ((double)gain[i] + s->plus);
 
-			sum += kind == NORM_LAYER ? g / (double)n : 0;
-			dot += g * (x[r * n + i] - mean) * rstd / (double)n;
+				sum += s->kind == NORM_LAYER ? g / (double)s->n : 0;
+				dot += g * (in[i] - mean) * rstd / (double)s->n;
+			}
+			for (int64_t i = 0; i < s->n; i++) {
+				double g = dout[i] * ((double)gain[i] + s->plus), hat = (in[i] - mean) * rstd;
+
+				din[i] = (float)(rstd * (g - sum - hat * dot)) + (add ? din[i] : 0);
+			}
 		}
-		for (int64_t i = 0; i < n; i++) {
-			double g = (double)dy[r * n + i] * gain[i], hat = (x[r * n + i] - mean) * rstd;
-
-			dx[r * n + i] += (float)(rstd * (g - sum - hat * dot));
-		}
-	}
 }
 
 static void norm_backward_w(float *dgain, float *dbias, const float *dy, const float *x, const float *stat,
-	int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind)
+	int64_t from, int64_t to, int64_t rows, const struct norm *s)
 {
-	(void)kind;
 	for (int64_t i = from; i < to; i++) {
 		double gain = 0, bias = 0;
 
-		for (int64_t r = 0; r < rows; r++) {
-			gain += (double)dy[r * n + i] * (x[r * n + i] - (double)stat[2 * r]) * stat[2 * r + 1];
-			bias += dy[r * n + i];
-		}
+		for (int64_t r = 0; r < rows; r++)
+			for (int64_t p = 0; p < s->parts; p++) {
+				const float *st = stat + 2 * (r * s->parts + p);
+				double g = dy[r * s->ldy + p * s->n + i];
+
+				gain += g * (x[r * s->ldx + p * s->n + i] - (double)st[0]) * st[1];
+				bias += g;
+			}
 		if (dgain)
 			dgain[i] += (float)gain;
 		if (dbias)
@@ -77,18 +86,20 @@ static void norm_backward_w(float *dgain, float *dbias, const float *dy, const f
 	}
 }
 
-static void rope(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
-	int64_t heads, int64_t dim, int64_t half, bool back)
+static void rope(float *x, int64_t ld, const float *turn, int64_t from, int64_t to, const struct turning *s,
+	bool back)
 {
+	int64_t next = s->neighbours ? 2 : 1, apart = s->neighbours ? 1 : s->half;
+
 	for (int64_t r = from; r < to; r++)
-		for (int64_t h = 0; h < heads; h++)
-			for (int64_t i = 0; i < half; i++) {
-				const float *t = turn + (pos[r] * half + i) * 2;
-				float *p = x + r * ld + h * dim + i, a = p[0], b = p[half];
+		for (int64_t h = 0; h < s->heads; h++)
+			for (int64_t i = 0; i < s->half; i++) {
+				const float *t = turn + (r * s->half + i) * 2;
+				float *p = x + r * ld + h * s->step + i * next, a = p[0], b = p[apart];
 				float sine = back ? -t[1] : t[1];
 
 				p[0] = a * t[0] - b * sine;
-				p[half] = b * t[0] + a * sine;
+				p[apart] = b * t[0] + a * sine;
 			}
 }
 
@@ -107,65 +118,96 @@ static double dot(const float *a, const float *b, int64_t n)
 	return sum;
 }
 
+/* The first key that the row at a position sees. */
+static int64_t first_key(const struct attention *a, int64_t position)
+{
+	return a->window && position >= a->window ? position - a->window + 1 : 0;
+}
+
+/* What the softmax takes for one query and key, and its derivative by their product. */
+static double score(const struct attention *a, const float *q, const float *k, double *slope)
+{
+	double s = a->scale * dot(q, k, a->head_dim), t;
+
+	*slope = a->scale;
+	if (a->cap == 0)
+		return s;
+	t = tanh(s / a->cap);
+	*slope *= 1 - t * t;
+	return a->cap * t;
+}
+
 static void attend_forward(float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * d;
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * a->kv_step;
+	double slope;
 
 	for (int64_t s = from; s < to; s++)
 		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
 			for (int64_t i = 0; i < span[s].len; i++) {
-				int64_t row = span[s].start + i, keys = span[s].prefix_len + i + 1;
+				int64_t row = span[s].start + i, last = span[s].prefix_len + i, first = first_key(a, last);
 				double most = -INFINITY, sum = 0;
 
-				for (int64_t j = 0; j < keys; j++) {
-					scratch[j] = (float)(a->scale *
-						dot(q + row * a->ld + h * d, k + key_row(&span[s], j) * a->ld + at, d));
+				for (int64_t j = first; j <= last; j++) {
+					scratch[j] = (float)score(a, q + row * a->ld + h * a->q_step,
+						k + key_row(&span[s], j) * a->ld + at, &slope);
 					most = fmax(most, scratch[j]);
 				}
-				for (int64_t j = 0; j < keys; j++)
+				for (int64_t j = first; j <= last; j++)
 					sum += exp(scratch[j] - most);
 				lse[row * a->heads + h] = (float)(most + log(sum));
 				for (int64_t f = 0; f < d; f++) {
 					double o = 0;
 
-					for (int64_t j = 0; j < keys; j++)
+					for (int64_t j = first; j <= last; j++)
 						o += exp(scratch[j] - most) / sum * v[key_row(&span[s], j) * a->ld + at + f];
 					out[(row * a->heads + h) * d + f] = (float)o;
 				}
 			}
 }
 
+/* Zeros where the gradients of one key-value head and its query heads will be added up. */
+static void clear_gradients(float *dq, float *dk, float *dv, const struct attention *a, const struct span *span,
+	int64_t kv_head)
+{
+	int64_t per = a->heads / a->kv_heads;
+	size_t bytes = sizeof *dq * (size_t)a->head_dim;
+
+	for (int64_t r = span->start; r < span->start + span->len; r++) {
+		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+			memset(dq + r * a->ld + h * a->q_step, 0, bytes);
+		memset(dk + r * a->ld + kv_head * a->kv_step, 0, bytes);
+		memset(dv + r * a->ld + kv_head * a->kv_step, 0, bytes);
+	}
+}
+
 static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *out,
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * d;
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * a->kv_step;
 
 	(void)scratch;
 	for (int64_t s = from; s < to; s++)
-		for (int64_t r = span[s].start; r < span[s].start + span[s].len; r++) {
-			memset(dq + r * a->ld + kv_head * per * d, 0, sizeof *dq * (size_t)(per * d));
-			memset(dk + r * a->ld + at, 0, sizeof *dk * (size_t)d);
-			memset(dv + r * a->ld + at, 0, sizeof *dv * (size_t)d);
-		}
+		clear_gradients(dq, dk, dv, a, &span[s], kv_head);
 	for (int64_t s = from; s < to; s++)
 		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
 			for (int64_t i = 0; i < span[s].len; i++) {
-				int64_t row = span[s].start + i, keys = span[s].prefix_len + i + 1;
-				const float *qr = q + row * a->ld + h * d, *dor = dout + (row * a->heads + h) * d;
-				double mean = dot(dor, out + (row * a->heads + h) * d, d);
+				int64_t row = span[s].start + i, last = span[s].prefix_len + i;
+				const float *qr = q + row * a->ld + h * a->q_step, *dor = dout + (row * a->heads + h) * d;
+				double mean = dot(dor, out + (row * a->heads + h) * d, d), slope;
 
-				for (int64_t j = 0; j < keys; j++) {
+				for (int64_t j = first_key(a, last); j <= last; j++) {
 					int64_t at_key = key_row(&span[s], j) * a->ld + at;
-					double p = exp(a->scale * dot(qr, k + at_key, d) - lse[row * a->heads + h]);
-					double ds = p * (dot(dor, v + at_key, d) - mean) * a->scale;
+					double p = exp(score(a, qr, k + at_key, &slope) - lse[row * a->heads + h]);
+					double ds = p * (dot(dor, v + at_key, d) - mean) * slope;
 
 					for (int64_t f = 0; f < d; f++) {
 						dv[at_key + f] += (float)(p * dor[f]);
 						dk[at_key + f] += (float)(ds * qr[f]);
-						dq[row * a->ld + h * d + f] += (float)(ds * k[at_key + f]);
+						dq[row * a->ld + h * a->q_step + f] += (float)(ds * k[at_key + f]);
 					}
 				}
 			}
@@ -223,6 +265,12 @@ static void act_backward(float *dgate, float *dup, const float *dy, const float 
 	}
 }
 
+static void soft_cap(float *x, int64_t from, int64_t to, float cap)
+{
+	for (int64_t i = from; i < to; i++)
+		x[i] = (float)(cap * tanh((double)x[i] / cap));
+}
+
 static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
 	int64_t to, int64_t vocab)
 {
@@ -250,20 +298,21 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 }
 
 static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
-	const int32_t *target, int64_t from, int64_t to, int64_t vocab)
+	const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap)
 {
 	for (int64_t r = from; r < to; r++)
 		for (int64_t v = 0; v < vocab; v++) {
 			float *z = logits + r * vocab + v;
+			double slope = cap == 0 ? 1 : 1 - (double)*z / cap * (*z / cap);
 
-			*z = (float)(dlogp[r] * ((v == target[r]) - exp((double)*z - rows[r].lse)));
+			*z = (float)(dlogp[r] * ((v == target[r]) - exp((double)*z - rows[r].lse)) * slope);
 		}
 }
 
-static void add(float *y, const float *x, int64_t from, int64_t to)
+static void add(float *y, const float *x, float scale, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
-		y[i] += x[i];
+		y[i] += scale * x[i];
 }
 
 static double sum_squares(const float *x, int64_t from, int64_t to)
@@ -296,6 +345,7 @@ const struct kernels kernels_reference = {
 	attend_scratch,
 	act_forward,
 	act_backward,
+	soft_cap,
 	logp_forward,
 	logp_backward,
 	add,

@@ -53,7 +53,7 @@ static double forward_flops(const struct model *m, const struct example *e, int6
 {
 	const struct arch *a = &m->arch;
 	double q = (double)(a->heads * a->head_dim), kv = (double)(a->kv_heads * a->head_dim);
-	double layer = 2 * (double)a->hidden * (2 * q + 2 * kv + (a->gated ? 3 : 2) * (double)a->inner), flops = 0;
+	double layer = 2 * (double)a->hidden * (2 * q + 2 * kv + (arch_gated(a) ? 3 : 2) * (double)a->inner), flops = 0;
 
 	for (int64_t i = 0; i < n; i++)
 		for (int s = 0; s <= e[i].k; s++) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Log-probs, losses, gradient norms and trained weights against PyTorch in float64.
+# Log-probs, gradients, losses and trained weights of every family against PyTorch in float64.
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PYTHON=${PYTHON:-/usr/bin/python3}
 if [ ! -d "$root/../shared/oracle" ] || ! "$PYTHON" -c 'import torch' 2>/dev/null; then
@@ -8,5 +8,5 @@ if [ ! -d "$root/../shared/oracle" ] || ! "$PYTHON" -c 'import torch' 2>/dev/nul
 fi
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-"$PYTHON" "$root/tests/oracle/compare.py" "$root/../shared/oracle" "$BIN" "$tmp" \
+"$PYTHON" "$root/tests/oracle/compare.py" "$root/../shared/oracle" "$BIN" "${ORACLE:-$BIN/../oracle}/gradients" "$tmp" \
 	"$root/../shared/data/models/stories260K"

@@ -1,42 +1,30 @@
 #!/usr/bin/python3
 """ref-logp and dpo-step against the PyTorch yardstick, on random checkpoints of odd sizes and on the real one.
 
-    compare.py ORACLE BIN FOLDER [REAL-MODEL]
+    compare.py YARDSTICK BIN GRADIENTS FOLDER [REAL-MODEL]
 
-ORACLE holds lm.py and torch_dpo.py. Prints TAP. Needs python3-torch.
+YARDSTICK holds lm.py and torch_dpo.py, GRADIENTS is the program of gradients.c. Prints TAP. Needs python3-torch.
 """
+import contextlib
+import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 
-oracle, BIN, work = sys.argv[1:4]
-real = sys.argv[4] if len(sys.argv) > 4 else None
+oracle, BIN, gradients, work = sys.argv[1:5]
+real = sys.argv[5] if len(sys.argv) > 5 else None
 sys.path.insert(0, oracle)
 sys.dont_write_bytecode = True
 import torch  # noqa: E402
 import lm  # noqa: E402
 import torch_dpo  # noqa: E402
+from cases import CASES  # noqa: E402
 
 torch.set_num_threads(2)
-GPT2 = dict(model_type="gpt2", vocab_size=211, n_positions=96, n_embd=36, n_layer=3, n_head=3)
-LLAMA = dict(model_type="llama", vocab_size=301, hidden_size=40, intermediate_size=77, num_hidden_layers=3,
-             num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128)
-LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
-              original_max_position_embeddings=32)
-CASES = {
-    "gpt2": GPT2,
-    "gpt2, untied, wide": dict(GPT2, tie_word_embeddings=False, n_inner=51, activation_function="gelu"),
-    "gpt2, relu, unscaled": dict(GPT2, activation_function="relu", scale_attn_weights=False),
-    "llama, 2 of 4 key-value heads": LLAMA,
-    "llama, tied, head_dim 6, 1 key-value head": dict(LLAMA, tie_word_embeddings=True, head_dim=6,
-                                                      num_key_value_heads=1, rms_norm_eps=1e-5),
-    "llama, biases, linear scaling": dict(LLAMA, attention_bias=True, mlp_bias=True,
-                                          rope_scaling=dict(type="linear", factor=2.5)),
-    "llama, llama3 scaling": dict(LLAMA, rope_theta=500000.0, rope_scaling=LLAMA3, num_key_value_heads=4),
-    "llama, transformers 5's rope_parameters": dict(LLAMA, rope_parameters=dict(LLAMA3, rope_theta=10000.0)),
-}
+STEPS = 4
 count = failed = 0
 
 
@@ -48,7 +36,10 @@ def ok(good, what):
 
 
 def run(*args, **kw):
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw).stdout
+    done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+    if done.returncode:
+        sys.exit("# %s\n# exit %d: %s" % (" ".join(args), done.returncode, done.stderr.decode()))
+    return done.stdout
 
 
 def random_pairs(vocab, n, seed):
@@ -59,16 +50,8 @@ def random_pairs(vocab, n, seed):
             for s in sizes]
 
 
-def check(name, model, pairs):
-    path, stream = os.path.join(work, "pairs.jsonl"), os.path.join(work, "ref.tsz")
-    with open(path, "w") as f:
-        f.writelines(json.dumps(d) + "\n" for d in pairs)
-    tokens = run(BIN + "/tstream", "import", path)
-    with open(stream, "wb") as f:
-        f.write(run(BIN + "/ref-logp", "-q", "-m", model, input=tokens))
+def check_logps(name, cfg, params, pairs, stream):
     ours = [json.loads(x)["logp.ref"] for x in run(BIN + "/tstream", "export", stream).splitlines()]
-    params, cfg = lm.load(model)
-    cfg = lm.settle(cfg)
     worst = 0
     with torch.no_grad():
         for d, got in zip(pairs, ours):
@@ -77,31 +60,76 @@ def check(name, model, pairs):
                 worst = max(worst, abs(x - want) / abs(want))
     ok(len(ours) == len(pairs) and worst < 1e-5, "%s: log-probs within 1e-5 relative (%.1e)" % (name, worst))
 
-    out, log = os.path.join(work, "out"), os.path.join(work, "log.jsonl")
-    run("rm", "-rf", out)
-    run(BIN + "/dpo-step", "-q", "-m", model, "-o", out, "--lr", "1e-4", "--batch-size", "4", "--max-steps", "10",
+
+def check_gradients(name, model, cfg, params, pairs, stream):
+    """Weight by weight, against the largest of its tensor, or, where a tensor's are all but zero (biases of keys
+    that do not turn: softmax takes no notice of them), a thousandth of the largest of all."""
+    out = os.path.join(work, "gradient")
+    shutil.rmtree(out, ignore_errors=True)
+    run(gradients, model, stream, out)
+    leaves = {k: v.clone().requires_grad_(True) for k, v in params.items()}
+    sum(torch_dpo.completion_logp(cfg, leaves, d["prompt"], d[s]) * w
+        for d in pairs for s, w in (("chosen", 1.0), ("rejected", -0.7))).backward()
+    want, got = {k: v.grad for k, v in leaves.items()}, lm.load(out)[0]
+    floor = max(float(g.abs().max()) for g in want.values()) / 1000
+    off = {k: float((got[k] - g).abs().max()) / max(float(g.abs().max()), floor) for k, g in want.items()}
+    worst = max(off, key=off.get)
+    ok(set(got) == set(want) and off[worst] < 1e-4,
+       "%s: gradients within 1e-4 of autograd's (%.1e in %s)" % (name, off[worst], worst))
+
+
+def check_training(name, model, params, pairs_path, stream):
+    out, log, torch_out = (os.path.join(work, x) for x in ("out", "log.jsonl", "torch.safetensors"))
+    shutil.rmtree(out, ignore_errors=True)
+    run(BIN + "/dpo-step", "-q", "-m", model, "-o", out, "--lr", "1e-4", "--batch-size", "4", "--max-steps", str(STEPS),
         "--epochs", "100", "--no-shuffle", "--schedule", "constant", "--micro-tokens", "100", "--log", log, stream)
-    want = run(sys.executable, "-B", oracle + "/torch_dpo.py", "train", model, path, "-o", work + "/torch.safetensors",
-               "--dtype", "float64", "--batch", "4", "--steps", "10", "--lr", "1e-4")
-    want = [json.loads(x) for x in want.splitlines()]
+    lines = io.StringIO()
+    sys.argv = ["torch_dpo.py", "train", model, pairs_path, "-o", torch_out, "--dtype", "float64", "--batch", "4",
+                "--steps", str(STEPS), "--lr", "1e-4"]
+    with contextlib.redirect_stdout(lines):
+        torch_dpo.main()
+    want = [json.loads(x) for x in lines.getvalue().splitlines()]
     got = [json.loads(x) for x in open(log)]
     loss = max(abs(a["loss"] - b["loss"]) for a, b in zip(got, want))
     norm = max(abs(a["grad_norm"] / b["grad_norm"] - 1) for a, b in zip(got, want))
-    ok(len(got) == len(want) == 10 and loss < 1e-5, "%s: losses of 10 steps within 1e-5 (%.1e)" % (name, loss))
+    ok(len(got) == len(want) == STEPS and loss < 1e-5, "%s: losses of %d steps within 1e-5 (%.1e)" % (name, STEPS, loss))
     ok(norm < 1e-4, "%s: gradient norms within 1e-4 relative (%.1e)" % (name, norm))
-    theirs = lm.read_safetensors(work + "/torch.safetensors")
-    mine = lm.load(out)[0]
+    theirs, mine = lm.read_safetensors(torch_out), lm.load(out)[0]
     far = sum(float((mine[k] - theirs[k].double()).pow(2).sum()) for k in theirs)
     way = sum(float((theirs[k].double() - params[k]).pow(2).sum()) for k in theirs)
     ok(set(mine) == set(theirs) and (far / way) ** 0.5 < 0.01,
        "%s: weights' change within 1 %% (%.2g %%)" % (name, 100 * (far / way) ** 0.5))
 
 
+def check(name, model, pairs):
+    path, stream = os.path.join(work, "pairs.jsonl"), os.path.join(work, "ref.tsz")
+    with open(path, "w") as f:
+        f.writelines(json.dumps(d) + "\n" for d in pairs)
+    tokens = run(BIN + "/tstream", "import", path)
+    with open(stream, "wb") as f:
+        f.write(run(BIN + "/ref-logp", "-q", "-m", model, input=tokens))
+    params, cfg = lm.load(model)
+    check_logps(name, lm.settle(cfg), params, pairs, stream)
+    check_gradients(name, model, lm.settle(cfg), params, pairs, stream)
+    check_training(name, model, params, path, stream)
+
+
+def check_init(name, model):
+    """A model from nothing has the tensors of that config."""
+    out, stream = os.path.join(work, "out"), os.path.join(work, "ref.tsz")
+    shutil.rmtree(out, ignore_errors=True)
+    run(BIN + "/dpo-step", "-q", "--init", model + "/config.json", "-o", out, "--loss", "sft", "--max-steps", "1", stream)
+    params, cfg = lm.load(out)
+    ok({k: tuple(v.shape) for k, v in params.items()} == lm.shapes(cfg), name + ": initial weights have names and shapes")
+
+
 for i, (name, cfg) in enumerate(CASES.items()):
     folder = os.path.join(work, "model")
     lm.random_model(dict(cfg), folder, seed=i, std=0.1)
-    check(name, folder, random_pairs(cfg["vocab_size"], 20, i))
+    check(name, folder, random_pairs(cfg["vocab_size"], 12, i))
+    if "," not in name:
+        check_init(name, folder)
 if real:
-    check("the real checkpoint", real, random_pairs(512, 20, 99))
+    check("the real checkpoint", real, random_pairs(512, 12, 99))
 print("1..%d" % count)
 sys.exit(failed > 0)

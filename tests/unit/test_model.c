@@ -1,6 +1,6 @@
 /*
- * Models: configs read and refused, parameters by name, packs, and the decoder: its whole gradient against
- * central differences, the fast backend against the reference, prompts shared, threads, memory.
+ * Models: initial weights, packs, and the decoder of every family: its whole gradient against central
+ * differences, the fast backend against the reference, prompts shared, threads, memory.
  */
 #include "tests/unit/support/check.h"
 
@@ -14,336 +14,8 @@
 
 #include "base/mem.h"
 #include "model/decoder.h"
-#include "model/rope.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* ---- configs */
-
-static int describe(struct arch *a, const char *text, struct err *err)
-{
-	struct json *config = json_parse(text, strlen(text), err);
-	int rc;
-
-	assert_non_null(config);
-	rc = arch_describe(a, config, err);
-	json_free(config);
-	return rc;
-}
-
-static void good(struct arch *a, const char *text)
-{
-	struct err err = ERR_INIT;
-
-	if (describe(a, text, &err))
-		fail_msg("%s: %s", text, err.text);
-}
-
-static void configs_have_defaults(void **state)
-{
-	struct arch a;
-
-	(void)state;
-	good(&a, "{\"model_type\":\"gpt2\",\"n_inner\":null,\"n_ctx\":7,\"attn_pdrop\":0.1}");
-	assert_string_equal(a.family->model_type, "gpt2");
-	assert_int_equal(a.vocab, 50257);
-	assert_int_equal(a.hidden, 768);
-	assert_int_equal(a.layers, 12);
-	assert_int_equal(a.heads, 12);
-	assert_int_equal(a.kv_heads, 12);
-	assert_int_equal(a.head_dim, 64);
-	assert_int_equal(a.inner, 3072);
-	assert_int_equal(a.positions, 1024);
-	assert_int_equal(a.norm, NORM_LAYER);
-	assert_int_equal(a.act, ACT_GELU_TANH);
-	assert_true(a.eps == 1e-5f && a.attention_scale == 0.125f && a.init_std == 0.02);
-	assert_true(a.tied && a.places && a.in_first && a.fused_qkv && a.init_residual && !a.gated);
-	assert_true(a.qkv_bias && a.out_bias && a.mlp_bias && a.norm_bias);
-	assert_int_equal(a.rotary, 0);
-	arch_release(&a);
-
-	good(&a, "{\"model_type\":\"llama\",\"head_dim\":null,\"num_key_value_heads\":null,\"rope_scaling\":null,"
-		 "\"pad_token_id\":null}");
-	assert_string_equal(a.family->model_type, "llama");
-	assert_int_equal(a.vocab, 32000);
-	assert_int_equal(a.hidden, 4096);
-	assert_int_equal(a.layers, 32);
-	assert_int_equal(a.heads, 32);
-	assert_int_equal(a.kv_heads, 32);
-	assert_int_equal(a.head_dim, 128);
-	assert_int_equal(a.inner, 11008);
-	assert_int_equal(a.positions, 2048);
-	assert_int_equal(a.norm, NORM_RMS);
-	assert_int_equal(a.act, ACT_SILU);
-	assert_true(a.eps == 1e-6f && a.attention_scale == 1 / sqrtf(128) && a.init_std == 0.02);
-	assert_true(!a.tied && !a.places && !a.in_first && !a.fused_qkv && !a.init_residual && a.gated);
-	assert_true(!a.qkv_bias && !a.out_bias && !a.mlp_bias && !a.norm_bias);
-	assert_int_equal(a.rotary, 128);
-	for (int i = 0; i < 64; i++)
-		assert_true(fabs(a.frequencies[i] / pow(10000, -i / 64.0) - 1) < 1e-14);
-	arch_release(&a);
-}
-
-static void configs_are_followed(void **state)
-{
-	static const struct {
-		const char *name;
-		enum act_kind kind;
-	} acts[] = {{"gelu", ACT_GELU}, {"gelu_new", ACT_GELU_TANH}, {"gelu_pytorch_tanh", ACT_GELU_TANH},
-		{"gelu_fast", ACT_GELU_TANH}, {"relu", ACT_RELU}, {"silu", ACT_SILU}, {"swish", ACT_SILU}};
-	struct arch a;
-	char text[300];
-
-	(void)state;
-	good(&a, "{\"model_type\":\"gpt2\",\"vocab_size\":11,\"n_embd\":12,\"n_layer\":3,\"n_head\":4,\"n_positions\":9,"
-		 "\"n_inner\":13,\"layer_norm_epsilon\":0.5,\"tie_word_embeddings\":false,"
-		 "\"scale_attn_weights\":false,\"initializer_range\":0.25}");
-	assert_int_equal(a.vocab, 11);
-	assert_int_equal(a.head_dim, 3);
-	assert_int_equal(a.inner, 13);
-	assert_int_equal(a.positions, 9);
-	assert_true(a.eps == 0.5f && !a.tied && a.attention_scale == 1 && a.init_std == 0.25);
-	arch_release(&a);
-	good(&a, "{\"model_type\":\"llama\",\"hidden_size\":12,\"num_attention_heads\":6,\"num_key_value_heads\":3,"
-		 "\"head_dim\":10,\"attention_bias\":true,\"mlp_bias\":true,\"tie_word_embeddings\":true}");
-	assert_int_equal(a.head_dim, 10);
-	assert_int_equal(a.kv_heads, 3);
-	assert_true(a.qkv_bias && a.out_bias && a.mlp_bias && a.tied);
-	arch_release(&a);
-	for (size_t i = 0; i < COUNT(acts); i++) {
-		snprintf(text, sizeof text, "{\"model_type\":\"gpt2\",\"activation_function\":\"%s\"}", acts[i].name);
-		good(&a, text);
-		assert_int_equal(a.act, acts[i].kind);
-		arch_release(&a);
-		snprintf(text, sizeof text, "{\"model_type\":\"llama\",\"hidden_act\":\"%s\"}", acts[i].name);
-		good(&a, text);
-		assert_int_equal(a.act, acts[i].kind);
-		arch_release(&a);
-	}
-}
-
-/* Values by the yardstick in PyTorch: ../shared/oracle/lm.py, rope_frequencies(). */
-static void rotations(void **state)
-{
-	static const double llama3[] = {1.0, 0.19387107718105473, 0.022228492625486533, 0.009373677616655697,
-		0.003952847075210474, 0.001666901790204155, 0.0007029266564879364, 0.00029642171320770687};
-	static const char *const spellings[] = {
-		"\"rope_theta\":1000,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,"
-		"\"high_freq_factor\":4,\"original_max_position_embeddings\":32}",
-		"\"rope_theta\":1000,\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,"
-		"\"high_freq_factor\":4.0},\"original_max_position_embeddings\":32",
-		"\"rope_parameters\":{\"rope_theta\":1000,\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,"
-		"\"high_freq_factor\":4,\"original_max_position_embeddings\":32}",
-		"\"rope_theta\":5,\"rope_parameters\":{\"rope_theta\":1000,\"rope_type\":\"llama3\",\"factor\":8,"
-		"\"low_freq_factor\":1,\"high_freq_factor\":4},\"max_position_embeddings\":32",
-		"\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":3},"
-		"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,"
-		"\"high_freq_factor\":4,\"original_max_position_embeddings\":32}",
-	};
-	struct arch a;
-	char text[600];
-	float turn[3 * 16];
-
-	(void)state;
-	for (size_t s = 0; s < COUNT(spellings); s++) {
-		snprintf(text, sizeof text,
-			"{\"model_type\":\"llama\",\"hidden_size\":32,\"num_attention_heads\":2,%s}", spellings[s]);
-		good(&a, text);
-		assert_int_equal(a.rotary, 16);
-		for (int i = 0; i < 8; i++)
-			assert_true(fabs(a.frequencies[i] / llama3[i] - 1) < 1e-12);
-		arch_release(&a);
-	}
-	good(&a, "{\"model_type\":\"llama\",\"hidden_size\":32,\"num_attention_heads\":2,\"rope_theta\":1e6,"
-		 "\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5}}");
-	for (int i = 0; i < 8; i++)
-		assert_true(fabs(a.frequencies[i] * 2.5 / pow(1e6, -i / 8.0) - 1) < 1e-12);
-	rope_turn(&a, turn, 3);
-	for (int p = 0; p < 3; p++)
-		for (int i = 0; i < 8; i++) {
-			assert_true(turn[2 * (8 * p + i)] == (float)cos(p * a.frequencies[i]));
-			assert_true(turn[2 * (8 * p + i) + 1] == (float)sin(p * a.frequencies[i]));
-		}
-	arch_release(&a);
-}
-
-/* Each key that is wrong is named. */
-static void bad_configs_are_refused(void **state)
-{
-	static const char gpt2[] = "\"model_type\":\"gpt2\",", llama[] = "\"model_type\":\"llama\",";
-	static const struct {
-		const char *family, *rest;
-		int code;
-		const char *says;
-	} bad[] = {
-		{"", "\"vocab_size\":5", ERR_MISMATCH, "(missing)"},
-		{"", "\"model_type\":\"gpt3\"", ERR_MISMATCH, "'gpt3' is not supported; these are: gpt2, llama"},
-		{"", "\"model_type\":5", ERR_MISMATCH, "(missing)"},
-		{gpt2, "\"vocab_size\":0", ERR_CORRUPT, "config.json (gpt2): 'vocab_size'"},
-		{gpt2, "\"vocab_size\":-1", ERR_CORRUPT, "'vocab_size'"},
-		{gpt2, "\"vocab_size\":1.5", ERR_CORRUPT, "'vocab_size'"},
-		{gpt2, "\"vocab_size\":\"5\"", ERR_CORRUPT, "'vocab_size'"},
-		{gpt2, "\"vocab_size\":2147483648", ERR_CORRUPT, "'vocab_size'"},
-		{gpt2, "\"vocab_size\":true", ERR_CORRUPT, "'vocab_size'"},
-		{gpt2, "\"n_embd\":0", ERR_CORRUPT, "'n_embd'"},
-		{gpt2, "\"n_layer\":[]", ERR_CORRUPT, "'n_layer'"},
-		{gpt2, "\"n_head\":-3", ERR_CORRUPT, "'n_head'"},
-		{gpt2, "\"n_head\":5", ERR_CORRUPT, "'n_embd' 768 is not a multiple of 'n_head' 5"},
-		{gpt2, "\"n_positions\":0", ERR_CORRUPT, "'n_positions'"},
-		{gpt2, "\"n_inner\":0", ERR_CORRUPT, "'n_inner'"},
-		{gpt2, "\"activation_function\":\"mish\"", ERR_MISMATCH, "'activation_function' is 'mish'"},
-		{gpt2, "\"activation_function\":3", ERR_MISMATCH, "'activation_function'"},
-		{gpt2, "\"layer_norm_epsilon\":\"small\"", ERR_CORRUPT, "'layer_norm_epsilon'"},
-		{gpt2, "\"tie_word_embeddings\":1", ERR_CORRUPT, "'tie_word_embeddings'"},
-		{gpt2, "\"scale_attn_weights\":\"yes\"", ERR_CORRUPT, "'scale_attn_weights'"},
-		{gpt2, "\"scale_attn_by_inverse_layer_idx\":0", ERR_CORRUPT, "'scale_attn_by_inverse_layer_idx'"},
-		{gpt2, "\"scale_attn_by_inverse_layer_idx\":true", ERR_MISMATCH, "'scale_attn_by_inverse_layer_idx'"},
-		{gpt2, "\"initializer_range\":[0.02]", ERR_CORRUPT, "'initializer_range'"},
-		{llama, "\"vocab_size\":0", ERR_CORRUPT, "config.json (llama): 'vocab_size'"},
-		{llama, "\"hidden_size\":0", ERR_CORRUPT, "'hidden_size'"},
-		{llama, "\"intermediate_size\":1e10", ERR_CORRUPT, "'intermediate_size'"},
-		{llama, "\"num_hidden_layers\":0", ERR_CORRUPT, "'num_hidden_layers'"},
-		{llama, "\"num_attention_heads\":0", ERR_CORRUPT, "'num_attention_heads'"},
-		{llama, "\"num_key_value_heads\":0", ERR_CORRUPT, "'num_key_value_heads'"},
-		{llama, "\"num_key_value_heads\":5", ERR_CORRUPT, "32 heads are not a multiple of 5"},
-		{llama, "\"num_key_value_heads\":64", ERR_CORRUPT, "32 heads are not a multiple of 64"},
-		{llama, "\"head_dim\":0", ERR_CORRUPT, "'head_dim'"},
-		{llama, "\"hidden_size\":16", ERR_CORRUPT, "'head_dim' is missing"},
-		{llama, "\"head_dim\":5", ERR_CORRUPT, "rotation of 5 of 5 features"},
-		{llama, "\"max_position_embeddings\":0", ERR_CORRUPT, "'max_position_embeddings'"},
-		{llama, "\"hidden_act\":\"quick_gelu\"", ERR_MISMATCH, "'hidden_act' is 'quick_gelu'"},
-		{llama, "\"rms_norm_eps\":{}", ERR_CORRUPT, "'rms_norm_eps'"},
-		{llama, "\"tie_word_embeddings\":\"no\"", ERR_CORRUPT, "'tie_word_embeddings'"},
-		{llama, "\"attention_bias\":0", ERR_CORRUPT, "'attention_bias'"},
-		{llama, "\"mlp_bias\":0", ERR_CORRUPT, "'mlp_bias'"},
-		{llama, "\"initializer_range\":\"x\"", ERR_CORRUPT, "'initializer_range'"},
-		{llama, "\"rope_theta\":0", ERR_CORRUPT, "'rope_theta'"},
-		{llama, "\"rope_theta\":-5", ERR_CORRUPT, "'rope_theta'"},
-		{llama, "\"rope_theta\":\"big\"", ERR_CORRUPT, "'rope_theta'"},
-		{llama, "\"rope_parameters\":{\"rope_theta\":0}", ERR_CORRUPT, "'rope_theta'"},
-		{llama, "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}", ERR_MISMATCH, "rope_type 'dynamic'"},
-		{llama, "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}", ERR_MISMATCH, "rope_type 'yarn'"},
-		{llama, "\"rope_parameters\":{\"rope_type\":\"longrope\"}", ERR_MISMATCH, "rope_type 'longrope'"},
-		{llama, "\"rope_scaling\":{\"type\":\"linear\"}", ERR_CORRUPT, "'factor' is missing"},
-		{llama, "\"rope_scaling\":{\"type\":\"linear\",\"factor\":0}", ERR_CORRUPT, "scaling by 0"},
-		{llama, "\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}", ERR_CORRUPT, "'factor'"},
-		{llama, "\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8,\"high_freq_factor\":4}", ERR_CORRUPT,
-			"'low_freq_factor' is missing"},
-		{llama, "\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1}", ERR_CORRUPT,
-			"'high_freq_factor' is missing"},
-		{llama, "\"num_hidden_layers\":100001", ERR_LIMIT, "100001 layers"},
-		{llama, "\"hidden_size\":33554432", ERR_LIMIT, "33554432 features"},
-		{llama, "\"head_dim\":2097152", ERR_LIMIT, "heads of 2097152"},
-		{llama, "\"intermediate_size\":2147483647", ERR_LIMIT, "too many"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct err err = ERR_INIT;
-		struct arch a;
-		char text[400];
-
-		snprintf(text, sizeof text, "{%s%s}", bad[i].family, bad[i].rest);
-		if (describe(&a, text, &err) == 0)
-			fail_msg("%s: not refused", text);
-		if (err.code != bad[i].code || !strstr(err.text, bad[i].says))
-			fail_msg("%s: %d instead of %d: %s", text, err.code, bad[i].code, err.text);
-		arch_release(&a);
-	}
-}
-
-/* ---- parameters */
-
-struct shape {
-	const char *name;
-	int64_t d0, d1; /* d1 0: a vector */
-};
-
-static void check_params(const char *config, const struct shape *want, size_t n)
-{
-	struct params p;
-	struct arch a;
-	struct err err = ERR_INIT;
-	size_t end = 0;
-
-	good(&a, config);
-	assert_int_equal(params_init(&p, &a, &err), 0);
-	assert_int_equal(p.n, n);
-	for (size_t i = 0; i < n; i++) {
-		const struct param *q = &p.param[i];
-
-		assert_string_equal(q->name, want[i].name);
-		assert_int_equal(q->rank, want[i].d1 ? 2 : 1);
-		assert_int_equal(q->shape[0], want[i].d0);
-		if (want[i].d1)
-			assert_int_equal(q->shape[1], want[i].d1);
-		assert_int_equal(q->count, want[i].d0 * (want[i].d1 ? want[i].d1 : 1));
-		assert_int_equal(q->decay, want[i].d1 != 0);
-		assert_int_equal(q->offset % 16, 0);
-		assert_true(q->offset >= end && q->offset < end + 16);
-		end = q->offset + q->count;
-		assert_ptr_equal(params_find(&p, q->role, q->layer, q->bias), q);
-	}
-	assert_true(p.count >= end && p.count < end + 16);
-	params_release(&p);
-	arch_release(&a);
-}
-
-static void parameters_of_gpt2(void **state)
-{
-	static const struct shape want[] = {{"transformer.wte.weight", 11, 6}, {"transformer.wpe.weight", 9, 6},
-		{"transformer.h.0.ln_1.weight", 6, 0}, {"transformer.h.0.ln_1.bias", 6, 0},
-		{"transformer.h.0.attn.c_attn.weight", 6, 18}, {"transformer.h.0.attn.c_attn.bias", 18, 0},
-		{"transformer.h.0.attn.c_proj.weight", 6, 6}, {"transformer.h.0.attn.c_proj.bias", 6, 0},
-		{"transformer.h.0.ln_2.weight", 6, 0}, {"transformer.h.0.ln_2.bias", 6, 0},
-		{"transformer.h.0.mlp.c_fc.weight", 6, 7}, {"transformer.h.0.mlp.c_fc.bias", 7, 0},
-		{"transformer.h.0.mlp.c_proj.weight", 7, 6}, {"transformer.h.0.mlp.c_proj.bias", 6, 0},
-		{"transformer.ln_f.weight", 6, 0}, {"transformer.ln_f.bias", 6, 0}, {"lm_head.weight", 11, 6}};
-
-	(void)state;
-#define CONFIG \
-	"{\"model_type\":\"gpt2\",\"vocab_size\":11,\"n_embd\":6,\"n_layer\":1,\"n_head\":2,\"n_positions\":9,\"n_inner\":7"
-	check_params(CONFIG "}", want, COUNT(want) - 1);
-	check_params(CONFIG ",\"tie_word_embeddings\":false}", want, COUNT(want));
-#undef CONFIG
-}
-
-static void parameters_of_llama(void **state)
-{
-	static const struct shape want[] = {{"model.embed_tokens.weight", 11, 6},
-		{"model.layers.0.input_layernorm.weight", 6, 0}, {"model.layers.0.self_attn.q_proj.weight", 16, 6},
-		{"model.layers.0.self_attn.k_proj.weight", 8, 6}, {"model.layers.0.self_attn.v_proj.weight", 8, 6},
-		{"model.layers.0.self_attn.o_proj.weight", 6, 16},
-		{"model.layers.0.post_attention_layernorm.weight", 6, 0},
-		{"model.layers.0.mlp.gate_proj.weight", 7, 6}, {"model.layers.0.mlp.up_proj.weight", 7, 6},
-		{"model.layers.0.mlp.down_proj.weight", 6, 7}, {"model.layers.1.input_layernorm.weight", 6, 0},
-		{"model.layers.1.self_attn.q_proj.weight", 16, 6}, {"model.layers.1.self_attn.k_proj.weight", 8, 6},
-		{"model.layers.1.self_attn.v_proj.weight", 8, 6}, {"model.layers.1.self_attn.o_proj.weight", 6, 16},
-		{"model.layers.1.post_attention_layernorm.weight", 6, 0},
-		{"model.layers.1.mlp.gate_proj.weight", 7, 6}, {"model.layers.1.mlp.up_proj.weight", 7, 6},
-		{"model.layers.1.mlp.down_proj.weight", 6, 7}, {"model.norm.weight", 6, 0}, {"lm_head.weight", 11, 6}};
-	static const struct shape biased[] = {{"model.embed_tokens.weight", 11, 6},
-		{"model.layers.0.input_layernorm.weight", 6, 0}, {"model.layers.0.self_attn.q_proj.weight", 16, 6},
-		{"model.layers.0.self_attn.q_proj.bias", 16, 0}, {"model.layers.0.self_attn.k_proj.weight", 8, 6},
-		{"model.layers.0.self_attn.k_proj.bias", 8, 0}, {"model.layers.0.self_attn.v_proj.weight", 8, 6},
-		{"model.layers.0.self_attn.v_proj.bias", 8, 0}, {"model.layers.0.self_attn.o_proj.weight", 6, 16},
-		{"model.layers.0.self_attn.o_proj.bias", 6, 0}, {"model.layers.0.post_attention_layernorm.weight", 6, 0},
-		{"model.layers.0.mlp.gate_proj.weight", 7, 6}, {"model.layers.0.mlp.gate_proj.bias", 7, 0},
-		{"model.layers.0.mlp.up_proj.weight", 7, 6}, {"model.layers.0.mlp.up_proj.bias", 7, 0},
-		{"model.layers.0.mlp.down_proj.weight", 6, 7}, {"model.layers.0.mlp.down_proj.bias", 6, 0},
-		{"model.norm.weight", 6, 0}};
-
-	(void)state;
-#define CONFIG \
-	"{\"model_type\":\"llama\",\"vocab_size\":11,\"hidden_size\":6,\"intermediate_size\":7,\"head_dim\":4," \
-	"\"num_attention_heads\":4,\"num_key_value_heads\":2"
-	check_params(CONFIG ",\"num_hidden_layers\":2}", want, COUNT(want));
-	check_params(CONFIG ",\"num_hidden_layers\":2,\"tie_word_embeddings\":true}", want, COUNT(want) - 1);
-	check_params(CONFIG ",\"num_hidden_layers\":1,\"tie_word_embeddings\":true,\"attention_bias\":true,"
-			    "\"mlp_bias\":true}",
-		biased, COUNT(biased));
-#undef CONFIG
-}
 
 /* ---- models from nothing */
 
@@ -385,37 +57,60 @@ static double spread(const float *x, size_t n)
 	return sqrt(sum / (double)n);
 }
 
+/* Normal with the config's spread, GPT-2's residual projections smaller, gains 1 or what stands for it, biases 0. */
 static void random_weights_are_as_transformers_makes_them(void **state)
 {
-	static const char *const configs[] = {
-		"{\"model_type\":\"gpt2\",\"vocab_size\":501,\"n_embd\":64,\"n_layer\":8,\"n_head\":2,\"n_positions\":99}",
-		"{\"model_type\":\"llama\",\"vocab_size\":501,\"hidden_size\":64,\"intermediate_size\":77,"
-		"\"num_hidden_layers\":8,\"num_attention_heads\":2,\"attention_bias\":true,\"initializer_range\":0.1}"};
+#define SIZES \
+	"\"vocab_size\":501,\"hidden_size\":64,\"intermediate_size\":77,\"num_hidden_layers\":8," \
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"initializer_range\":0.1}"
+	static const struct {
+		const char *config;
+		double std, residual;
+		float gain;
+		int64_t padding;
+	} all[] = {
+		{"{\"model_type\":\"gpt2\",\"vocab_size\":501,\"n_embd\":64,\"n_layer\":8,\"n_head\":2,\"n_positions\":99}",
+			0.02, 0.02 / 4, 1, -1},
+		{"{\"model_type\":\"gptj\",\"vocab_size\":501,\"n_embd\":64,\"n_layer\":8,\"n_head\":2,\"rotary_dim\":8}",
+			0.02, 0.02, 1, -1},
+		{"{\"model_type\":\"llama\",\"attention_bias\":true,\"pad_token_id\":7," SIZES, 0.1, 0.1, 1, 7},
+		{"{\"model_type\":\"gpt_neox\",\"pad_token_id\":7," SIZES, 0.1, 0.1, 1, -1},
+		{"{\"model_type\":\"qwen3\"," SIZES, 0.1, 0.1, 1, -1},
+		{"{\"model_type\":\"gemma2\"," SIZES, 0.1, 0.1, 0, 0},
+		{"{\"model_type\":\"gemma3_text\",\"pad_token_id\":null," SIZES, 0.1, 0.1, 0, -1},
+		{"{\"model_type\":\"phi3\"," SIZES, 0.1, 0.1, 1, -1},
+		{"{\"model_type\":\"olmo2\"," SIZES, 0.1, 0.1, 1, 1},
+	};
+#undef SIZES
 
 	(void)state;
-	for (int c = 0; c < 2; c++) {
+	for (size_t c = 0; c < COUNT(all); c++) {
 		struct model m, again, other;
 		size_t same = 0;
 
 		omp_set_num_threads(3);
-		init(&m, configs[c], 7);
+		init(&m, all[c].config, 7);
 		omp_set_num_threads(1);
-		init(&again, configs[c], 7);
-		init(&other, configs[c], 8);
+		init(&again, all[c].config, 7);
+		init(&other, all[c].config, 8);
 		assert_memory_equal(m.weights, again.weights, m.params.count * sizeof *m.weights);
 		for (size_t i = 0; i < m.params.n; i++) {
 			const struct param *p = &m.params.param[i];
 			const float *w = m.weights + p->offset;
-			double std = c ? 0.1 : p->role == ROLE_OUT || p->role == ROLE_DOWN ? 0.02 / 4 : 0.02;
+			bool residual = p->role == ROLE_OUT || p->role == ROLE_DOWN;
 
 			assert_ptr_equal(m.data[i], w);
-			if (p->rank == 2) {
-				assert_true(fabs(spread(w, p->count) / std - 1) < 0.05);
-				for (size_t k = 0; k < p->count; k++)
-					same += w[k] == other.weights[p->offset + k];
-			}
+			if (p->rank == 2)
+				assert_true(fabs(spread(w, p->count) / (residual ? all[c].residual : all[c].std) - 1) < 0.05);
+			for (size_t k = 0; p->rank == 2 && k < p->count; k++)
+				same += w[k] == other.weights[p->offset + k];
 			for (size_t k = 0; p->rank == 1 && k < p->count; k++)
-				assert_true(w[k] == (p->bias ? 0 : 1));
+				assert_true(w[k] == (p->bias ? 0 : all[c].gain));
+		}
+		for (int64_t t = 0; t < m.arch.vocab; t++) {
+			const float *row = model_mat(&m, ROLE_EMBED, 0).data + t * 64;
+
+			assert_int_equal(row[0] == 0 && spread(row, 64) == 0, t == all[c].padding);
 		}
 		assert_true(same < m.params.count / 1000);
 		/* No two tensors are alike. */
@@ -454,6 +149,18 @@ static void matrices_are_found(void **state)
 	assert_null(model_mat(&m, ROLE_QKV, 0).data);
 	assert_null(model_vector(&m, ROLE_NORM1, 0, true));
 	assert_null(model_vector(&m, ROLE_Q, 0, true));
+	model_release(&m);
+	init(&m, "{\"model_type\":\"phi3\",\"vocab_size\":11,\"hidden_size\":8,\"num_hidden_layers\":2,"
+		 "\"intermediate_size\":7,\"num_attention_heads\":2}", 1);
+	w = model_mat(&m, ROLE_UP, 1); /* the lower half of gate_up_proj */
+	assert_ptr_equal(w.data, m.weights + params_find(&m.params, ROLE_GATE_UP, 1, false)->offset + 7 * 8);
+	assert_int_equal(w.out, 7);
+	assert_ptr_equal(model_mat(&m, ROLE_GATE, 1).data, w.data - 7 * 8);
+	model_release(&m);
+	init(&m, "{\"model_type\":\"gptj\",\"vocab_size\":11,\"n_embd\":8,\"n_layer\":1,\"n_head\":2,\"rotary_dim\":2,"
+		 "\"tie_word_embeddings\":true}", 1);
+	assert_null(model_mat(&m, ROLE_HEAD, 0).data);
+	assert_non_null(model_vector(&m, ROLE_HEAD, 0, true));
 	model_release(&m);
 }
 
@@ -535,6 +242,44 @@ static void packs(void **state)
 	assert_null(p.token);
 }
 
+static int64_t beyond(const void *limit, int64_t length)
+{
+	return length > *(const int64_t *)limit;
+}
+
+/* Prompts are shared by completions of a kind; what counts stays in its place. */
+static void packs_are_split(void **state)
+{
+	static const int32_t tokens[] = {10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+	static const int64_t three[] = {0, 2, 3, 7, 8}, pair[] = {8, 9, 10, 11}, none[3], limit = 4;
+	struct pack p = PACK_INIT, out = PACK_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(pack_add(&p, tokens, pair, 2, none, &err), 0);
+	assert_int_equal(pack_add(&p, tokens, three, 3, none, &err), 0); /* sequences of 3, 6 and 3 */
+	assert_int_equal(pack_length(&p, 4), 3);
+	assert_int_equal(pack_length(&p, 5), 6);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(pack_split(&out, &p, beyond, &limit, &err), 0);
+		assert_int_equal(out.groups, 3);
+		assert_memory_equal(out.group, ((int64_t[]){0, 3, 6, 8}), 4 * sizeof *out.group);
+		assert_memory_equal(out.span,
+			((struct span[]){{0, 1, 0, 0}, {1, 0, 0, 1}, {1, 0, 0, 1}, {1, 2, 1, 0}, {3, 0, 1, 2}, {3, 0, 1, 2},
+				{3, 2, 3, 0}, {5, 3, 3, 2}}),
+			8 * sizeof *out.span);
+		assert_int_equal(out.rows, 8);
+		check_ints("token", out.token, (int32_t[]){18, 10, 11, 10, 11, 13, 14, 15}, 8);
+		check_ints("position", out.pos, (int32_t[]){0, 0, 1, 0, 1, 2, 3, 4}, 8);
+		assert_int_equal(out.counted, p.counted);
+		check_ints("target", out.target, (int32_t[]){19, 20, 12, 13, 14, 15, 16, 17}, 8);
+		assert_memory_equal(out.row, ((int64_t[]){0, 0, 2, 4, 5, 6, 7, 2}), 8 * sizeof *out.row);
+		assert_int_equal(out.longest, 6);
+	}
+	pack_release(&p);
+	pack_release(&out);
+}
+
 /* ---- the decoder */
 
 static const char *const tiny[] = {
@@ -549,6 +294,39 @@ static const char *const tiny[] = {
 	"\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":2,\"attention_bias\":true,\"mlp_bias\":true,"
 	"\"tie_word_embeddings\":true,\"initializer_range\":0.4,\"rope_theta\":100,"
 	"\"rope_scaling\":{\"type\":\"linear\",\"factor\":1.5}}",
+	"{\"model_type\":\"gptj\",\"vocab_size\":19,\"n_embd\":12,\"n_layer\":2,\"n_head\":2,\"n_inner\":5,\"rotary_dim\":4,"
+	"\"initializer_range\":0.4}",
+	"{\"model_type\":\"gpt_neox\",\"vocab_size\":19,\"hidden_size\":12,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"rotary_pct\":0.7,\"tie_word_embeddings\":true,\"initializer_range\":0.4}",
+	"{\"model_type\":\"gpt_neox\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":1,"
+	"\"num_attention_heads\":3,\"rotary_pct\":1,\"use_parallel_residual\":false,\"initializer_range\":0.4}",
+	"{\"model_type\":\"mistral\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":3,\"initializer_range\":0.4}",
+	"{\"model_type\":\"qwen2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"use_sliding_window\":true,"
+	"\"sliding_window\":2,\"max_window_layers\":1,\"initializer_range\":0.4}",
+	"{\"model_type\":\"qwen3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":2,\"head_dim\":4,\"attention_bias\":true,"
+	"\"initializer_range\":0.4}",
+	"{\"model_type\":\"gemma\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"initializer_range\":0.3}",
+	"{\"model_type\":\"gemma2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":3,"
+	"\"attn_logit_softcapping\":2,\"final_logit_softcapping\":1.5,\"query_pre_attn_scalar\":3,"
+	"\"initializer_range\":0.3}",
+	"{\"model_type\":\"gemma3_text\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":2,"
+	"\"sliding_window_pattern\":2,\"rope_theta\":100,\"rope_local_base_freq\":10,\"query_pre_attn_scalar\":3,"
+	"\"initializer_range\":0.3}",
+	"{\"model_type\":\"phi3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":6,\"partial_rotary_factor\":0.7,"
+	"\"original_max_position_embeddings\":5,\"max_position_embeddings\":9,\"rope_scaling\":{\"type\":\"longrope\","
+	"\"short_factor\":[1,2],\"long_factor\":[2,5]},\"initializer_range\":0.4}",
+	"{\"model_type\":\"olmo2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"initializer_range\":0.4}",
+	"{\"model_type\":\"smollm3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
+	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"no_rope_layer_interval\":2,"
+	"\"use_sliding_window\":true,\"sliding_window\":3,\"initializer_range\":0.4}",
 };
 
 /* Records of every kind: k = 2, 1 and 3, without a prompt, completions of one token, tokens that do not count. */
@@ -703,6 +481,18 @@ static const char *const odd[] = {
 	"{\"model_type\":\"llama\",\"vocab_size\":307,\"hidden_size\":40,\"intermediate_size\":77,\"num_hidden_layers\":3,"
 	"\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":18,\"attention_bias\":true,"
 	"\"initializer_range\":0.15}",
+	"{\"model_type\":\"gemma2\",\"vocab_size\":307,\"hidden_size\":40,\"intermediate_size\":77,\"num_hidden_layers\":3,"
+	"\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":18,\"sliding_window\":11,"
+	"\"attn_logit_softcapping\":3,\"final_logit_softcapping\":4,\"initializer_range\":0.1}",
+	"{\"model_type\":\"phi3\",\"vocab_size\":307,\"hidden_size\":40,\"intermediate_size\":77,\"num_hidden_layers\":3,"
+	"\"num_attention_heads\":4,\"num_key_value_heads\":2,\"original_max_position_embeddings\":30,\"sliding_window\":17,"
+	"\"max_position_embeddings\":99,\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1.5,2,3,3],"
+	"\"long_factor\":[2,3,4,5,6]},\"initializer_range\":0.15}",
+	"{\"model_type\":\"llama\",\"vocab_size\":307,\"hidden_size\":40,\"intermediate_size\":77,\"num_hidden_layers\":3,"
+	"\"num_attention_heads\":4,\"max_position_embeddings\":26,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2},"
+	"\"initializer_range\":0.15}",
+	"{\"model_type\":\"gpt_neox\",\"vocab_size\":307,\"hidden_size\":48,\"intermediate_size\":77,\"num_hidden_layers\":3,"
+	"\"num_attention_heads\":3,\"initializer_range\":0.15}",
 };
 
 /* n random records of up to 79 tokens, for free(). */
@@ -808,6 +598,7 @@ static void shared_prompts_change_nothing(void **state)
 			add_alone(&alone, tokens, lengths[0], tokens + seg[s], lengths[s], merged);
 		assert_int_equal(shared.counted, alone.counted);
 		assert_true(shared.rows < alone.rows);
+		assert_int_equal(shared.groups, 3);
 		open_pass(&a, &m, ops, &shared);
 		open_pass(&b, &m, ops, &alone);
 		got = pass_gradient(&a);
@@ -1077,15 +868,10 @@ static void memory_is_reserved_and_grows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(configs_have_defaults),
-		cmocka_unit_test(configs_are_followed),
-		cmocka_unit_test(rotations),
-		cmocka_unit_test(bad_configs_are_refused),
-		cmocka_unit_test(parameters_of_gpt2),
-		cmocka_unit_test(parameters_of_llama),
 		cmocka_unit_test(random_weights_are_as_transformers_makes_them),
 		cmocka_unit_test(matrices_are_found),
 		cmocka_unit_test(packs),
+		cmocka_unit_test(packs_are_split),
 		cmocka_unit_test(whole_gradient),
 		cmocka_unit_test(gradients_are_added),
 		cmocka_unit_test(backends_agree),

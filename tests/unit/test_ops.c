@@ -99,60 +99,97 @@ static void test_linear(void **state)
 
 /* ---- norm */
 
-struct norm {
+struct norm_case {
 	const struct ops *ops;
 	float *x, *gain, *bias, *weights, *y, *stat;
-	int64_t rows, n;
-	enum norm_kind kind;
+	int64_t rows;
+	struct norm sizes;
 };
 
 static double norm_value(void *arg)
 {
-	struct norm *c = arg;
+	struct norm_case *c = arg;
 
-	c->ops->norm_forward(c->ops, c->y, c->stat, c->x, c->gain, c->bias, c->rows, c->n, c->kind, 1e-5f);
-	return weigh(c->y, c->weights, c->rows * c->n);
+	c->ops->norm_forward(c->ops, c->y, c->stat, c->x, c->gain, c->bias, c->rows, &c->sizes);
+	return weigh(c->y, c->weights, c->rows * c->sizes.ldy);
 }
 
-static void norm_case(int64_t rows, int64_t n, enum norm_kind kind, bool bias)
+/* dx set in dy's place, of the pieces alone: what lies between rows stays. */
+static void norm_in_place(const struct norm_case *c, const struct ops *ops, const float *stat, const float *dx,
+	const float *start)
+{
+	struct norm s = c->sizes;
+	int64_t n = c->rows * s.ldy;
+	float *place = zeros(n), *want = zeros(n);
+
+	memcpy(place, c->weights, sizeof *place * (size_t)n);
+	memcpy(want, c->weights, sizeof *want * (size_t)n);
+	for (int64_t r = 0; r < c->rows; r++)
+		for (int64_t i = 0; i < s.parts * s.n; i++)
+			want[r * s.ldy + i] = dx[r * s.ldy + i] - start[r * s.ldy + i];
+	ops->norm_backward(ops, place, NULL, NULL, place, c->x, stat, c->gain, c->rows, &s, false);
+	check_close("norm dx in place", place, want, n, 1e-5);
+	free(place), free(want);
+}
+
+/* The slope by x, whose rows are as far from each other as s says, and dx, whose rows are elsewhere. */
+static void norm_slopes(struct norm_case *c, const float *dx, const float *start)
+{
+	struct norm s = c->sizes;
+	float *g = zeros(c->rows * s.ldx);
+
+	for (int64_t r = 0; r < c->rows; r++)
+		for (int64_t i = 0; i < s.parts * s.n; i++)
+			g[r * s.ldx + i] = dx[r * s.ldy + i] - start[r * s.ldy + i];
+	check_gradient("norm dx", norm_value, c, c->x, g, c->rows * s.ldx, 2e-3);
+	free(g);
+}
+
+static void check_norm(int64_t rows, struct norm s, bool bias)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
-	struct norm c = {ref, check_random(1, rows * n, 2), check_random(2, n, 1),
-		bias ? check_random(3, n, 1) : NULL, check_random(4, rows * n, 1), zeros(rows * n),
-		zeros(2 * rows), rows, n, kind};
-	float *dx = zeros(rows * n), *dg = zeros(n), *db = zeros(n), *y2 = zeros(rows * n),
-	      *dx2 = zeros(rows * n), *dg2 = zeros(n), *db2 = zeros(n), *stat2 = zeros(2 * rows);
+	int64_t in = rows * s.ldx, out = rows * s.ldy, n = s.n;
+	struct norm_case c = {ref, check_random(1, in, 2), check_random(2, n, 1), bias ? check_random(3, n, 1) : NULL,
+		check_random(4, out, 1), zeros(out), zeros(2 * rows * s.parts), rows, s};
+	float *start = check_random(5, out, 1), *dx = zeros(out), *dg = zeros(n), *db = zeros(n), *y2 = zeros(out),
+	      *dx2 = zeros(out), *dg2 = zeros(n), *db2 = zeros(n), *stat2 = zeros(2 * rows * s.parts);
 
 	norm_value(&c);
-	ref->norm_backward(ref, dx, dg, db, c.weights, c.x, c.stat, c.gain, rows, n, kind);
-	check_gradient("norm dx", norm_value, &c, c.x, dx, rows * n, 2e-3);
+	memcpy(dx, start, sizeof *dx * (size_t)out);
+	ref->norm_backward(ref, dx, dg, db, c.weights, c.x, c.stat, c.gain, rows, &s, true);
+	norm_slopes(&c, dx, start);
 	check_gradient("norm dgain", norm_value, &c, c.gain, dg, n, 1e-3);
 	if (bias)
 		check_gradient("norm dbias", norm_value, &c, c.bias, db, n, 1e-3);
 	norm_value(&c);
+	norm_in_place(&c, ref, c.stat, dx, start);
 	EACH_BACKEND(ops)
 	{
-		ops->norm_forward(ops, y2, stat2, c.x, c.gain, c.bias, rows, n, kind, 1e-5f);
-		check_close("norm y", y2, c.y, rows * n, 1e-5);
-		memset(dx2, 0, sizeof *dx2 * (size_t)(rows * n));
+		ops->norm_forward(ops, y2, stat2, c.x, c.gain, c.bias, rows, &s);
+		check_close("norm y", y2, c.y, out, 1e-5);
+		memcpy(dx2, start, sizeof *dx2 * (size_t)out);
 		memset(dg2, 0, sizeof *dg2 * (size_t)n);
 		memset(db2, 0, sizeof *db2 * (size_t)n);
-		ops->norm_backward(ops, dx2, dg2, db2, c.weights, c.x, stat2, c.gain, rows, n, kind);
-		check_close("norm dx", dx2, dx, rows * n, 1e-5);
+		ops->norm_backward(ops, dx2, dg2, db2, c.weights, c.x, stat2, c.gain, rows, &s, true);
+		check_close("norm dx", dx2, dx, out, 1e-5);
 		check_close("norm dgain", dg2, dg, n, 1e-5);
 		check_close("norm dbias", db2, db, n, 1e-5);
+		norm_in_place(&c, ops, stat2, dx, start);
 	}
-	free(c.x), free(c.gain), free(c.bias), free(c.weights), free(c.y), free(c.stat), free(dx), free(dg);
+	free(c.x), free(c.gain), free(c.bias), free(c.weights), free(c.y), free(c.stat), free(start), free(dx), free(dg);
 	free(db), free(y2), free(dx2), free(dg2), free(db2), free(stat2);
 }
 
 static void test_norm(void **state)
 {
 	(void)state;
-	norm_case(5, 33, NORM_LAYER, true);
-	norm_case(5, 33, NORM_RMS, false);
-	norm_case(1, 7, NORM_RMS, false);
-	norm_case(18, 1100, NORM_LAYER, true);
+	check_norm(5, (struct norm){NORM_LAYER, 1e-5f, 0, 33, 1, 33, 33}, true);
+	check_norm(5, (struct norm){NORM_RMS, 1e-5f, 0, 33, 1, 33, 33}, false);
+	check_norm(5, (struct norm){NORM_RMS, 1e-5f, 1, 33, 1, 33, 33}, false);
+	check_norm(1, (struct norm){NORM_RMS, 1e-5f, 0, 7, 1, 7, 7}, false);
+	check_norm(18, (struct norm){NORM_LAYER, 1e-5f, 0, 1100, 1, 1100, 1100}, true);
+	check_norm(7, (struct norm){NORM_RMS, 1e-5f, 1, 9, 3, 40, 31}, false); /* heads of wider rows */
+	check_norm(17, (struct norm){NORM_RMS, 1e-5f, 0, 70, 2, 150, 211}, false);
 }
 
 /* ---- activation */
@@ -207,33 +244,51 @@ static void test_act(void **state)
 	act_case(40001, ACT_SILU, true);
 }
 
-/* ---- rope: turned back, it is what it was; backends agree */
+/* ---- rope: pairs are those that they should be; turned back, it is what it was; backends agree */
 
-static void test_rope(void **state)
+static void rope_case(struct turning s, int64_t rows, int64_t ld)
 {
-	enum { ROWS = 9, HEADS = 3, DIM = 10, HALF = 4, LD = 37 };
 	const struct ops *ref = ops_find("reference"), *ops;
-	float turn[32 * HALF * 2], *x = check_random(1, ROWS * LD, 1), *y = zeros(ROWS * LD), *z = zeros(ROWS * LD);
-	int32_t pos[ROWS] = {0, 1, 2, 3, 31, 4, 5, 30, 7};
-	size_t bytes = sizeof *x * ROWS * LD;
+	float *turn = zeros(rows * s.half * 2), *x = check_random(1, rows * ld, 1), *y = zeros(rows * ld);
+	float *z = zeros(rows * ld);
+	size_t bytes = sizeof *x * (size_t)(rows * ld);
 
-	(void)state;
-	for (int i = 0; i < 32 * HALF; i++) {
-		turn[2 * i] = (float)cos(0.1 * i);
-		turn[2 * i + 1] = (float)sin(0.1 * i);
+	for (int64_t i = 0; i < rows * s.half; i++) {
+		turn[2 * i] = (float)cos(0.1 * (double)i);
+		turn[2 * i + 1] = (float)sin(0.1 * (double)i);
 	}
 	memcpy(y, x, bytes);
-	ref->rope(ref, y, LD, pos, turn, ROWS, HEADS, DIM, HALF, false);
-	assert_true(fabsf(y[LD * 4] - x[LD * 4]) > 1e-3f);
+	ref->rope(ref, y, ld, turn, rows, &s, false);
+	for (int64_t i = 0; i < rows * ld; i++) {
+		int64_t r = i / ld, h = i % ld / s.step, f = i % ld % s.step;
+		int64_t pair = s.neighbours || !s.half ? f / 2 : f % s.half;
+		bool turns = h < s.heads && f < 2 * s.half, second = s.neighbours ? f % 2 : f >= s.half;
+		int64_t other = i + (s.neighbours ? 1 : s.half) * (second ? -1 : 1);
+		double angle = 0.1 * (double)(r * s.half + pair);
+
+		assert_true(fabs(y[i] - (turns ? x[i] * cos(angle) + x[other] * sin(angle) * (second ? 1 : -1) : x[i])) <
+			1e-5);
+	}
 	EACH_BACKEND(ops)
 	{
 		memcpy(z, x, bytes);
-		ops->rope(ops, z, LD, pos, turn, ROWS, HEADS, DIM, HALF, false);
-		check_close("rope", z, y, ROWS * LD, 1e-6);
-		ops->rope(ops, z, LD, pos, turn, ROWS, HEADS, DIM, HALF, true);
-		check_close("rope and back", z, x, ROWS * LD, 1e-6);
+		ops->rope(ops, z, ld, turn, rows, &s, false);
+		check_close("rope", z, y, rows * ld, 1e-6);
+		ops->rope(ops, z, ld, turn, rows, &s, true);
+		check_close("rope and back", z, x, rows * ld, 1e-6);
 	}
-	free(x), free(y), free(z);
+	free(turn), free(x), free(y), free(z);
+}
+
+static void test_rope(void **state)
+{
+	(void)state;
+	for (int neighbours = 0; neighbours < 2; neighbours++) {
+		rope_case((struct turning){3, 10, 4, neighbours}, 9, 37);
+		rope_case((struct turning){2, 15, 2, neighbours}, 33, 33); /* part of heads far apart */
+		rope_case((struct turning){1, 64, 32, neighbours}, 3, 64);
+		rope_case((struct turning){2, 5, 0, neighbours}, 3, 10);
+	}
 }
 
 /* ---- attention */
@@ -243,14 +298,12 @@ struct attend {
 	struct attention a;
 	struct spans s;
 	float *qkv, *weights, *out, *lse, *scratch;
-	int64_t rows;
+	int64_t rows, k, v; /* where keys and values begin in a row */
 };
 
 static void attend_run(struct attend *c, const struct ops *ops, float *out, float *lse)
 {
-	int64_t dq = c->a.heads * c->a.head_dim, dk = c->a.kv_heads * c->a.head_dim;
-
-	ops->attend_forward(ops, out, lse, c->qkv, c->qkv + dq, c->qkv + dq + dk, &c->a, &c->s, c->scratch);
+	ops->attend_forward(ops, out, lse, c->qkv, c->qkv + c->k, c->qkv + c->v, &c->a, &c->s, c->scratch);
 }
 
 static double attend_value(void *arg)
@@ -261,56 +314,115 @@ static double attend_value(void *arg)
 	return weigh(c->out, c->weights, c->rows * c->a.heads * c->a.head_dim);
 }
 
-static void attend_case(const struct span *span, const int64_t *group, int64_t groups, int64_t rows,
-	int64_t heads, int64_t kv_heads, int64_t dim)
+/* One layer's worth of a pack: spans in groups, and their rows. */
+struct records {
+	const struct span *span;
+	const int64_t *group;
+	int64_t groups, rows;
+};
+
+static void attend_case(const struct records *r, struct attention a, int64_t k, int64_t v)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
-	int64_t dq = heads * dim, dk = kv_heads * dim, ld = dq + 2 * dk;
-	struct attend c = {ref, {heads, kv_heads, dim, ld, 0.37f}, {span, group, groups},
-		check_random(1, rows * ld, 1), check_random(2, rows * dq, 1), zeros(rows * dq), zeros(rows * heads),
-		NULL, rows};
-	float *grad = zeros(rows * ld), *grad2 = zeros(rows * ld), *out2 = zeros(rows * dq), *lse2 = zeros(rows * heads);
-	int64_t scratch = ref->attend_scratch(ref, rows, dim);
+	int64_t rows = r->rows, wide = a.heads * a.head_dim;
+	struct attend c = {ref, a, {r->span, r->group, r->groups}, check_random(1, rows * a.ld, 1),
+		check_random(2, rows * wide, 1), zeros(rows * wide), zeros(rows * a.heads), NULL, rows, k, v};
+	float *grad = zeros(rows * a.ld), *grad2 = zeros(rows * a.ld), *out2 = zeros(rows * wide);
+	float *lse2 = zeros(rows * a.heads);
+	int64_t scratch = ref->attend_scratch(ref, rows, a.head_dim);
 
 	EACH_BACKEND(ops)
-		if (ops->attend_scratch(ops, rows, dim) > scratch)
-			scratch = ops->attend_scratch(ops, rows, dim);
+		if (ops->attend_scratch(ops, rows, a.head_dim) > scratch)
+			scratch = ops->attend_scratch(ops, rows, a.head_dim);
 	c.scratch = zeros(scratch);
 	attend_value(&c);
-	ref->attend_backward(ref, grad, grad + dq, grad + dq + dk, c.weights, c.out, c.lse, c.qkv, c.qkv + dq,
-		c.qkv + dq + dk, &c.a, &c.s, c.scratch);
+	ref->attend_backward(ref, grad, grad + k, grad + v, c.weights, c.out, c.lse, c.qkv, c.qkv + k, c.qkv + v, &c.a,
+		&c.s, c.scratch);
 	if (rows < 50)
-		check_gradient("attention", attend_value, &c, c.qkv, grad, rows * ld, 2e-3);
+		check_gradient("attention", attend_value, &c, c.qkv, grad, rows * a.ld, 2e-3);
 	attend_value(&c);
 	EACH_BACKEND(ops)
 	{
 		attend_run(&c, ops, out2, lse2);
-		check_close("attention out", out2, c.out, rows * dq, 1e-5);
-		check_close("attention lse", lse2, c.lse, rows * heads, 1e-5);
-		memset(grad2, 0x7f, sizeof *grad2 * (size_t)(rows * ld));
-		ops->attend_backward(ops, grad2, grad2 + dq, grad2 + dq + dk, c.weights, out2, lse2, c.qkv,
-			c.qkv + dq, c.qkv + dq + dk, &c.a, &c.s, c.scratch);
-		check_close("attention gradient", grad2, grad, rows * ld, 2e-5);
+		check_close("attention out", out2, c.out, rows * wide, 1e-5);
+		check_close("attention lse", lse2, c.lse, rows * a.heads, 1e-5);
+		memset(grad2, 0x7f, sizeof *grad2 * (size_t)(rows * a.ld));
+		ops->attend_backward(ops, grad2, grad2 + k, grad2 + v, c.weights, out2, lse2, c.qkv, c.qkv + k,
+			c.qkv + v, &c.a, &c.s, c.scratch);
+		check_close("attention gradient", grad2, grad, rows * a.ld, 2e-5);
 	}
 	free(c.qkv), free(c.weights), free(c.out), free(c.lse), free(c.scratch), free(grad), free(grad2), free(out2);
 	free(lse2);
 }
 
+/* All queries, then all keys, then all values. */
+static void attend_kinds(const struct records *r, int64_t heads, int64_t kv_heads, int64_t dim, float cap,
+	int64_t window)
+{
+	struct attention a = {heads, kv_heads, dim, (heads + 2 * kv_heads) * dim, dim, dim, 0.37f, cap, window};
+
+	attend_case(r, a, heads * dim, (heads + kv_heads) * dim);
+}
+
+/* A prompt with two completions; a text alone; an empty prompt with two completions. */
+static const struct span small_spans[] = {{0, 5, 0, 0}, {5, 3, 0, 5}, {8, 1, 0, 5}, {9, 4, 9, 0}, {13, 0, 13, 0},
+	{13, 2, 13, 0}, {15, 3, 13, 0}};
+static const int64_t small_groups[] = {0, 3, 4, 7};
+static const struct span large_spans[] = {{0, 75, 0, 0}, {75, 33, 0, 75}, {108, 64, 0, 75}, {172, 131, 172, 0}};
+static const int64_t large_groups[] = {0, 3, 4};
+static const struct records small = {small_spans, small_groups, 3, 18}, large = {large_spans, large_groups, 2, 303};
+
 static void test_attend(void **state)
 {
-	/* A prompt with two completions; a text alone; an empty prompt with two completions. */
-	const struct span small[] = {{0, 5, 0, 0}, {5, 3, 0, 5}, {8, 1, 0, 5}, {9, 4, 9, 0}, {13, 0, 13, 0},
-		{13, 2, 13, 0}, {15, 3, 13, 0}};
-	const int64_t small_groups[] = {0, 3, 4, 7};
-	const struct span large[] = {{0, 75, 0, 0}, {75, 33, 0, 75}, {108, 64, 0, 75}, {172, 131, 172, 0}};
-	const int64_t large_groups[] = {0, 3, 4};
+	static const int64_t windows[] = {1, 2, 4, 6, 7, 1000}, wide[] = {1, 33, 100};
 
 	(void)state;
-	attend_case(small, small_groups, 3, 18, 4, 2, 5);
-	attend_case(small, small_groups, 3, 18, 3, 3, 16);
-	attend_case(small, small_groups, 3, 18, 3, 1, 33);
-	attend_case(large, large_groups, 2, 303, 6, 2, 64);
-	attend_case(large, large_groups, 2, 303, 2, 2, 20);
+	attend_kinds(&small, 4, 2, 5, 0, 0);
+	attend_kinds(&small, 3, 3, 16, 0, 0);
+	attend_kinds(&small, 3, 1, 33, 0, 0);
+	attend_kinds(&small, 2, 1, 7, 0.8f, 0);
+	attend_kinds(&large, 6, 2, 64, 0, 0);
+	attend_kinds(&large, 2, 2, 20, 0, 0);
+	attend_kinds(&large, 2, 2, 11, 1.5f, 0);
+	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+		attend_kinds(&small, 4, 2, 5, i % 2 ? 2 : 0, windows[i]);
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+		attend_kinds(&large, 2, 1, 20, i % 2 ? 2 : 0, wide[i]);
+	/* Each head's query, key and value side by side. */
+	attend_case(&small, (struct attention){3, 3, 6, 54, 18, 18, 0.37f, 0, 3}, 6, 12);
+	attend_case(&large, (struct attention){1, 1, 17, 51, 51, 51, 0.37f, 0, 0}, 17, 34);
+}
+
+/* What a window of w sees is what is left when all but the last w tokens are cut off. */
+static void test_window(void **state)
+{
+	enum { ROWS = 90, D = 8, LD = 3 * D, W = 37 };
+	const struct span all = {0, ROWS, 0, 0}, shared[] = {{0, 50, 0, 0}, {50, 40, 0, 50}};
+	const int64_t one[] = {0, 1}, two[] = {0, 2};
+	const struct spans whole = {&all, one, 1}, split = {shared, two, 1};
+	struct attention a = {1, 1, D, LD, D, D, 0.5f, 0, W};
+	const struct ops *ops;
+
+	(void)state;
+	EACH_BACKEND(ops)
+	{
+		float *x = check_random(1, ROWS * LD, 1), *scratch = zeros(ops->attend_scratch(ops, ROWS, D));
+		float *out = zeros(ROWS * D), *part = zeros(ROWS * D), *lse = zeros(ROWS);
+
+		a.window = W;
+		ops->attend_forward(ops, out, lse, x, x + D, x + 2 * D, &a, &whole, scratch);
+		ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &split, scratch);
+		check_close("a prompt's rows in the window", part, out, ROWS * D, 1e-6);
+		a.window = 0;
+		for (int64_t i = W - 1; i < ROWS; i++) {
+			const struct span last = {i - W + 1, W, i - W + 1, 0};
+			const struct spans s = {&last, one, 1};
+
+			ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &s, scratch);
+			check_close("the last of a window", part + i * D, out + i * D, D, 1e-6);
+		}
+		free(x), free(scratch), free(out), free(part), free(lse);
+	}
 }
 
 /* ---- log-probs */
@@ -320,40 +432,51 @@ struct logp {
 	float *logits, *dlogp;
 	const int32_t *target;
 	int64_t n, vocab;
+	float cap;
+	float *capped;
 	struct logp_row rows[16];
 };
+
+static const float *logp_run(struct logp *c, const struct ops *ops, struct logp_row *rows)
+{
+	memcpy(c->capped, c->logits, sizeof *c->capped * (size_t)(c->n * c->vocab));
+	if (c->cap != 0)
+		ops->soft_cap(ops, c->capped, c->n * c->vocab, c->cap);
+	ops->logp_forward(ops, rows, c->capped, c->target, c->n, c->vocab);
+	return c->capped;
+}
 
 static double logp_value(void *arg)
 {
 	struct logp *c = arg;
 	double sum = 0;
 
-	c->ops->logp_forward(c->ops, c->rows, c->logits, c->target, c->n, c->vocab);
+	logp_run(c, c->ops, c->rows);
 	for (int64_t i = 0; i < c->n; i++)
 		sum += (double)c->rows[i].logp * c->dlogp[i];
 	return sum;
 }
 
-static void logp_case(int64_t n, int64_t vocab, double spread)
+static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
 	int32_t target[16];
-	struct logp c = {ref, check_random(1, n * vocab, spread), check_random(2, n, 1), target, n, vocab, {{.hit = false}}};
+	struct logp c = {ref, check_random(1, n * vocab, spread), check_random(2, n, 1), target, n, vocab, cap,
+		zeros(n * vocab), {{.hit = false}}};
 	float *grad = zeros(n * vocab), *grad2 = zeros(n * vocab);
 	struct logp_row rows[16];
 	size_t bytes = sizeof *grad * (size_t)(n * vocab);
 
 	for (int64_t i = 0; i < n; i++)
 		target[i] = (int32_t)((i * 7919) % vocab);
-	logp_value(&c);
-	memcpy(grad, c.logits, bytes);
-	ref->logp_backward(ref, grad, c.rows, c.dlogp, target, n, vocab);
+	memcpy(grad, logp_run(&c, ref, c.rows), bytes);
+	ref->logp_backward(ref, grad, c.rows, c.dlogp, target, n, vocab, cap);
 	if (spread < 3)
 		check_gradient("logp", logp_value, &c, c.logits, grad, n * vocab, 2e-3);
 	logp_value(&c);
 	EACH_BACKEND(ops)
 	{
-		ops->logp_forward(ops, rows, c.logits, target, n, vocab);
+		memcpy(grad2, logp_run(&c, ops, rows), bytes);
 		for (int64_t i = 0; i < n; i++) {
 			check_close("logp", &rows[i].logp, &c.rows[i].logp, 1, 1e-6);
 			check_close("lse", &rows[i].lse, &c.rows[i].lse, 1, 1e-6);
@@ -361,20 +484,45 @@ static void logp_case(int64_t n, int64_t vocab, double spread)
 			assert_true(fabsf(rows[i].mean - c.rows[i].mean) < 1e-5f);
 			assert_int_equal(rows[i].hit, c.rows[i].hit);
 		}
-		memcpy(grad2, c.logits, bytes);
-		ops->logp_backward(ops, grad2, rows, c.dlogp, target, n, vocab);
+		ops->logp_backward(ops, grad2, rows, c.dlogp, target, n, vocab, cap);
 		check_close("logp gradient", grad2, grad, n * vocab, 1e-5);
 	}
-	free(c.logits), free(c.dlogp), free(grad), free(grad2);
+	free(c.logits), free(c.dlogp), free(c.capped), free(grad), free(grad2);
 }
 
 static void test_logp(void **state)
 {
 	(void)state;
-	logp_case(3, 11, 1);
-	logp_case(1, 1, 1);
-	logp_case(5, 5003, 10);
-	logp_case(16, 300, 2);
+	logp_case(3, 11, 1, 0);
+	logp_case(1, 1, 1, 0);
+	logp_case(5, 5003, 10, 0);
+	logp_case(16, 300, 2, 0);
+	logp_case(3, 11, 1, 1.5f);
+	logp_case(5, 301, 2, 30);
+	logp_case(5, 5003, 10, 8);
+}
+
+/* A soft cap is as exact for small numbers as for large. */
+static void test_soft_cap(void **state)
+{
+	enum { N = 4001 };
+	const struct ops *ops;
+
+	(void)state;
+	EACH_BACKEND(ops)
+	{
+		float *x = zeros(N);
+
+		for (int i = 0; i < N; i++)
+			x[i] = (float)((i % 2 ? 1 : -1) * 1e-6 * exp(i * 0.005));
+		ops->soft_cap(ops, x, N, 5);
+		for (int i = 0; i < N; i++) {
+			double v = (float)((i % 2 ? 1 : -1) * 1e-6 * exp(i * 0.005));
+
+			assert_true(fabs(x[i] / (5 * tanh(v / 5)) - 1) < 4e-7);
+		}
+		free(x);
+	}
 }
 
 /* ---- what is not a number stays so: no comparison, maximum or clamp on the way may swallow it */
@@ -383,7 +531,7 @@ static void test_nan(void **state)
 {
 	const struct span span = {0, 40, 0, 0};
 	const int64_t group[] = {0, 1};
-	const struct attention a = {2, 1, 4, 16, 1};
+	struct attention a = {2, 1, 4, 16, 4, 4, 1, 0, 0};
 	const struct spans s = {&span, group, 1};
 	const struct ops *ops;
 	const int32_t target = 1;
@@ -404,10 +552,12 @@ static void test_nan(void **state)
 			assert_true(isnan(row.logp) && isnan(row.lse));
 			x[at] = 0;
 			x[at * 16 + 8] = NAN; /* a key */
-			ops->attend_forward(ops, out, lse, x, x + 8, x + 12, &a, &s, scratch);
-			for (int64_t i = 0; i < 40; i++)
-				for (int64_t h = 0; h < 2; h++)
-					assert_true((i < at) != !!isnan(out[i * 8 + h * 4]));
+			for (a.cap = 0; a.cap < 20; a.cap += 10) {
+				ops->attend_forward(ops, out, lse, x, x + 8, x + 12, &a, &s, scratch);
+				for (int64_t i = 0; i < 40; i++)
+					for (int64_t h = 0; h < 2; h++)
+						assert_true((i < at) != !!isnan(out[i * 8 + h * 4]));
+			}
 			free(x), free(out), free(lse), free(scratch);
 		}
 }
@@ -424,17 +574,20 @@ static void test_embed(void **state)
 	      *y = zeros(ROWS * N), *dt = zeros(VOCAB * N), *dp = zeros(5 * N), *dt2, *dp2;
 
 	(void)state;
-	ref->embed_forward(ref, x, table, places, id, pos, ROWS, N);
-	assert_true(x[3 * N + 7] == table[2 * N + 7] + places[3 * N + 7]);
-	ref->embed_backward(ref, dt, dp, x, id, pos, ROWS, N);
-	assert_true(fabsf(dt[7] - x[7] - x[4 * N + 7] - x[8 * N + 7]) < 1e-6f);
+	ref->embed_forward(ref, x, table, 2.5f, NULL, id, pos, ROWS, N);
+	assert_true(x[3 * N + 7] == 2.5f * table[2 * N + 7]);
+	ref->embed_forward(ref, x, table, 2.5f, places, id, pos, ROWS, N);
+	assert_true(fabsf(x[3 * N + 7] - 2.5f * table[2 * N + 7] - places[3 * N + 7]) < 1e-6f);
+	ref->embed_backward(ref, dt, 2.5f, dp, x, id, pos, ROWS, N);
+	assert_true(fabsf(dt[7] - 2.5f * (x[7] + x[4 * N + 7] + x[8 * N + 7])) < 1e-5f);
+	assert_true(fabsf(dp[7] - x[7] - x[5 * N + 7]) < 1e-6f);
 	EACH_BACKEND(ops)
 	{
 		dt2 = zeros(VOCAB * N);
 		dp2 = zeros(5 * N);
-		ops->embed_forward(ops, y, table, places, id, pos, ROWS, N);
+		ops->embed_forward(ops, y, table, 2.5f, places, id, pos, ROWS, N);
 		check_close("embed", y, x, ROWS * N, 1e-7);
-		ops->embed_backward(ops, dt2, dp2, x, id, pos, ROWS, N);
+		ops->embed_backward(ops, dt2, 2.5f, dp2, x, id, pos, ROWS, N);
 		check_close("embed dtable", dt2, dt, VOCAB * N, 1e-6);
 		check_close("embed dplaces", dp2, dp, 5 * N, 1e-6);
 		ops->gather(ops, y, x, row, 5, N);
@@ -486,7 +639,9 @@ int main(void)
 		cmocka_unit_test(test_act),
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_attend),
+		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_logp),
+		cmocka_unit_test(test_soft_cap),
 		cmocka_unit_test(test_nan),
 		cmocka_unit_test(test_embed),
 		cmocka_unit_test(test_optimizer),

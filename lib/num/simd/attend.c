@@ -106,8 +106,46 @@ static int64_t most_keys(const struct span *span, int64_t from, int64_t to)
 	return most;
 }
 
-/* p[0..n) = exp(p * scale - most); the sum. What is behind n, to end, becomes 0. */
-static float exponentials(float *p, int64_t n, int64_t end, float scale, float most)
+/*
+ * The keys that a block of query rows looks at, from low on, in two parts: rows of the prefix, and the span's
+ * own. Keys are numbered by position; a row of the block sees some of them, the others count as 0.
+ */
+struct keys {
+	int64_t low, end;
+	struct {
+		int64_t at, n, row; /* the first, how many, and the first one's row of the pack */
+	} part[2];
+};
+
+/* The first key that the row at a position sees. */
+static int64_t first_key(const struct attention *a, int64_t position)
+{
+	return a->window && position >= a->window ? position - a->window + 1 : 0;
+}
+
+/* For rows of the span's own from i to end - 1. low is such that loads are aligned as the whole is. */
+static struct keys keys_of(const struct attention *a, const struct span *s, int64_t i, int64_t end)
+{
+	int64_t before = s->prefix_len, low = first_key(a, before + i) / 16 * 16;
+	int64_t prefix = low < before ? low : before, own = low - prefix;
+
+	return (struct keys){low, before + end,
+		{{prefix, before - prefix, s->prefix + prefix}, {before + own, end - own, s->start + own}}};
+}
+
+/* p = cap * tanh(p * scale / cap) */
+static void soften(float *p, int64_t n, float scale, float cap)
+{
+	int64_t j = 0;
+
+	for (; j + VL <= n; j += VL)
+		vec_store(p + j, vec_tanh(vec_load(p + j) * (scale / cap)) * cap);
+	if (j < n)
+		vec_store_part(p + j, vec_tanh(vec_load_part(p + j, n - j) * (scale / cap)) * cap, n - j);
+}
+
+/* p[0..n) = exp(p * scale - most); the sum. */
+static float exponentials(float *p, int64_t n, float scale, float most)
 {
 	vf sum = {0}, x;
 	int64_t j = 0;
@@ -122,8 +160,6 @@ static float exponentials(float *p, int64_t n, int64_t end, float scale, float m
 		vec_store_part(p + j, x, n - j);
 		sum += vec_load_part(p + j, n - j);
 	}
-	if (n < end)
-		memset(p + n, 0, sizeof *p * (size_t)(end - n));
 	return vec_sum(sum);
 }
 
@@ -141,6 +177,30 @@ static float largest(const float *p, int64_t n)
 	return m;
 }
 
+/* Zeros around the keys from first to last, within those of the block. */
+static void mask(float *p, const struct keys *k, int64_t first, int64_t last)
+{
+	memset(p + k->low, 0, sizeof *p * (size_t)(first - k->low));
+	memset(p + last + 1, 0, sizeof *p * (size_t)(k->end - last - 1));
+}
+
+/* In place: from products of the row at a position to what is proportional to its probabilities; their sum. */
+static float row_forward(float *p, const struct attention *a, const struct keys *k, int64_t position, float *lse)
+{
+	int64_t first = first_key(a, position), n = position + 1 - first;
+	float scale = a->scale, top, sum;
+
+	if (a->cap != 0) {
+		soften(p + first, n, scale, a->cap);
+		scale = 1;
+	}
+	top = scale * largest(p + first, n);
+	sum = exponentials(p + first, n, scale, top);
+	mask(p, k, first, position);
+	*lse = top + logf(sum);
+	return sum;
+}
+
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
@@ -149,31 +209,27 @@ void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const floa
 	int64_t most = most_keys(span, from, to);
 	float *kt = scratch, *p = kt + d * most;
 
-	k += kv_head * d;
-	v += kv_head * d;
+	k += kv_head * a->kv_step;
+	v += kv_head * a->kv_step;
 	for (const struct span *s = span + from; s < span + to; s++) {
-		int64_t before = s->prefix_len;
-
-		transpose(kt, most, 0, k + s->prefix * ld, ld, before, d);
-		transpose(kt, most, before, k + s->start * ld, ld, s->len, d);
+		transpose(kt, most, 0, k + s->prefix * ld, ld, s->prefix_len, d);
+		transpose(kt, most, s->prefix_len, k + s->start * ld, ld, s->len, d);
 		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
 			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, own = i + rows;
-				int64_t keys = before + own, row = s->start + i;
+				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
+				struct keys keys = keys_of(a, s, i, i + rows);
+				int64_t low = keys.low, n = keys.end - low;
 				float *o = out + row * wide + h * d, sums[BLOCK];
 
-				clear(p, most, rows, keys);
-				product(rows, keys, d, q + row * ld + h * d, ld, 1, kt, most, p, most);
+				clear(p + low, most, rows, n);
+				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, most, p + low, most);
 				clear(o, wide, rows, d);
-				for (int64_t r = 0; r < rows; r++) {
-					int64_t seen = before + i + r + 1;
-					float top = a->scale * largest(p + r * most, seen);
-
-					sums[r] = exponentials(p + r * most, seen, keys, a->scale, top);
-					lse[(row + r) * a->heads + h] = top + logf(sums[r]);
-				}
-				product(rows, d, before, p, most, 1, v + s->prefix * ld, ld, o, wide);
-				product(rows, d, own, p + before, most, 1, v + s->start * ld, ld, o, wide);
+				for (int64_t r = 0; r < rows; r++)
+					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r,
+						&lse[(row + r) * a->heads + h]);
+				for (int x = 0; x < 2; x++)
+					product(rows, d, keys.part[x].n, p + keys.part[x].at, most, 1,
+						v + keys.part[x].row * ld, ld, o, wide);
 				for (int64_t r = 0; r < rows; r++)
 					for (int64_t f = 0; f < d; f++)
 						o[r * wide + f] /= sums[r];
@@ -181,14 +237,44 @@ void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const floa
 	}
 }
 
-/* In place: p from products to probabilities, dp to the gradient of the products. */
-static void row_backward(float *p, float *dp, int64_t n, int64_t end, float scale, float lse, float mean)
+/* dp = (dp - mean) * scale, times the slope of the soft cap where there is one, which gave p. */
+static void center(float *dp, const float *p, int64_t n, const struct attention *a, float mean)
 {
-	exponentials(p, n, end, scale, lse);
+	float inverse = a->cap == 0 ? 0 : 1 / a->cap;
+
 	for (int64_t j = 0; j < n; j++)
-		dp[j] = p[j] * (dp[j] - mean) * scale;
-	if (n < end)
-		memset(dp + n, 0, sizeof *dp * (size_t)(end - n));
+		dp[j] = (dp[j] - mean) * a->scale * (1 - (p[j] * inverse) * (p[j] * inverse));
+}
+
+/*
+ * In place, of the row at a position: p from products to probabilities, dp to the gradient of the products.
+ * mean: of what came in as dp, by these probabilities.
+ */
+static void row_backward(float *p, float *dp, const struct attention *a, const struct keys *k, int64_t position,
+	float lse, float mean)
+{
+	int64_t first = first_key(a, position), n = position + 1 - first;
+
+	if (a->cap != 0)
+		soften(p + first, n, a->scale, a->cap);
+	center(dp + first, p + first, n, a, mean);
+	exponentials(p + first, n, a->cap == 0 ? a->scale : 1, lse);
+	for (int64_t j = first; j <= position; j++)
+		dp[j] *= p[j];
+	mask(p, k, first, position);
+	mask(dp, k, first, position);
+}
+
+/* Zeros where the gradients of one key-value head and its query heads will be added up. */
+static void clear_gradients(float *dq, float *dk, float *dv, const struct attention *a, const struct span *s,
+	int64_t kv_head)
+{
+	int64_t per = a->heads / a->kv_heads, first = s->start * a->ld;
+
+	for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+		clear(dq + first + h * a->q_step, a->ld, s->len, a->head_dim);
+	clear(dk + first + kv_head * a->kv_step, a->ld, s->len, a->head_dim);
+	clear(dv + first + kv_head * a->kv_step, a->ld, s->len, a->head_dim);
 }
 
 void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
@@ -196,47 +282,44 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = most_keys(span, from, to), at = kv_head * d;
+	int64_t most = most_keys(span, from, to), at = kv_head * a->kv_step;
 	float *kt = scratch, *vt = kt + d * most, *p = vt + d * most, *dp = p + BLOCK * most;
 
-	for (int64_t s = from; s < to; s++) {
-		clear(dq + span[s].start * ld + at * per, ld, span[s].len, per * d);
-		clear(dk + span[s].start * ld + at, ld, span[s].len, d);
-		clear(dv + span[s].start * ld + at, ld, span[s].len, d);
-	}
+	for (const struct span *s = span + from; s < span + to; s++)
+		clear_gradients(dq, dk, dv, a, s, kv_head);
 	for (const struct span *s = span + from; s < span + to; s++) {
-		int64_t before = s->prefix_len, first = s->prefix * ld + at, start = s->start * ld + at;
+		int64_t before = s->prefix_len, prefix = s->prefix * ld + at, start = s->start * ld + at;
 
-		transpose(kt, most, 0, k + first, ld, before, d);
+		transpose(kt, most, 0, k + prefix, ld, before, d);
 		transpose(kt, most, before, k + start, ld, s->len, d);
-		transpose(vt, most, 0, v + first, ld, before, d);
+		transpose(vt, most, 0, v + prefix, ld, before, d);
 		transpose(vt, most, before, v + start, ld, s->len, d);
 		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
 			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, own = i + rows;
-				int64_t keys = before + own, row = s->start + i;
-				const float *qb = q + row * ld + h * d, *o = out + row * wide + h * d;
-				const float *ob = dout + row * wide + h * d;
-				float *dqb = dq + row * ld + h * d;
+				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
+				struct keys keys = keys_of(a, s, i, i + rows);
+				int64_t low = keys.low, n = keys.end - low, head = row * ld + h * a->q_step;
+				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 
-				clear(p, most, rows, keys);
-				clear(dp, most, rows, keys);
-				product(rows, keys, d, qb, ld, 1, kt, most, p, most);
-				product(rows, keys, d, ob, wide, 1, vt, most, dp, most);
+				clear(p + low, most, rows, n);
+				clear(dp + low, most, rows, n);
+				product(rows, n, d, q + head, ld, 1, kt + low, most, p + low, most);
+				product(rows, n, d, ob, wide, 1, vt + low, most, dp + low, most);
 				for (int64_t r = 0; r < rows; r++) {
 					float mean = 0;
 
 					for (int64_t f = 0; f < d; f++)
 						mean += ob[r * wide + f] * o[r * wide + f];
-					row_backward(p + r * most, dp + r * most, before + i + r + 1, keys,
-						a->scale, lse[(row + r) * a->heads + h], mean);
+					row_backward(p + r * most, dp + r * most, a, &keys, before + i + r,
+						lse[(row + r) * a->heads + h], mean);
 				}
-				product(before, d, rows, p, 1, most, ob, wide, dv + first, ld);
-				product(own, d, rows, p + before, 1, most, ob, wide, dv + start, ld);
-				product(before, d, rows, dp, 1, most, qb, ld, dk + first, ld);
-				product(own, d, rows, dp + before, 1, most, qb, ld, dk + start, ld);
-				product(rows, d, before, dp, most, 1, k + first, ld, dqb, ld);
-				product(rows, d, own, dp + before, most, 1, k + start, ld, dqb, ld);
+				for (int x = 0; x < 2; x++) {
+					int64_t m = keys.part[x].n, first = keys.part[x].at, its = keys.part[x].row * ld + at;
+
+					product(m, d, rows, p + first, 1, most, ob, wide, dv + its, ld);
+					product(m, d, rows, dp + first, 1, most, q + head, ld, dk + its, ld);
+					product(rows, d, m, dp + first, most, 1, k + its, ld, dq + head, ld);
+				}
 			}
 	}
 }

@@ -43,85 +43,114 @@ static double sum_of_squares(const float *x, float mean, int64_t n)
 }
 
 static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
-	int64_t from, int64_t to, int64_t n, enum norm_kind kind, float eps)
+	int64_t from, int64_t to, const struct norm *s)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *row = x + r * n;
-		float mean = kind == NORM_LAYER ? (float)(sum_of(row, n) / (double)n) : 0, rstd;
+	float plus = s->plus;
+	int64_t n = s->n;
 
-		rstd = (float)(1 / sqrt(sum_of_squares(row, mean, n) / (double)n + (double)eps));
+	for (int64_t piece = from * s->parts; piece < to * s->parts; piece++) {
+		int64_t r = piece / s->parts, at = piece % s->parts * n;
+		const float *in = x + r * s->ldx + at;
+		float *out = y + r * s->ldy + at, *st = stat + 2 * piece;
+		float mean = s->kind == NORM_LAYER ? (float)(sum_of(in, n) / (double)n) : 0, rstd;
+
+		rstd = (float)(1 / sqrt(sum_of_squares(in, mean, n) / (double)n + (double)s->eps));
 		for (int64_t i = 0; i < n; i++)
-			y[r * n + i] = (row[i] - mean) * rstd * gain[i];
+			out[i] = (in[i] - mean) * rstd * (gain[i] + plus);
 		if (bias)
 			for (int64_t i = 0; i < n; i++)
-				y[r * n + i] += bias[i];
-		stat[2 * r] = mean;
-		stat[2 * r + 1] = rstd;
+				out[i] += bias[i];
+		st[0] = mean;
+		st[1] = rstd;
 	}
 }
 
-static void norm_backward_x(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
-	int64_t from, int64_t to, int64_t n, enum norm_kind kind)
+/* dx, of n features, = or += the gradient through one norm. */
+static void norm_piece_backward(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
+	const struct norm *s, bool add)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *xr = x + r * n, *dyr = dy + r * n;
-		float mean = stat[2 * r], rstd = stat[2 * r + 1], flat, slope;
-		double sum = 0, dot = 0;
+	float mean = stat[0], rstd = stat[1], plus = s->plus, flat, slope;
+	int64_t n = s->n;
+	double sum = 0, dot = 0;
 
-		for (int64_t c = 0; c < n; c += CHUNK) {
-			int64_t end = c + CHUNK < n ? c + CHUNK : n, i = c;
-			vf sums = {0}, dots = {0}, g;
+	for (int64_t c = 0; c < n; c += CHUNK) {
+		int64_t end = c + CHUNK < n ? c + CHUNK : n, i = c;
+		vf sums = {0}, dots = {0}, g;
 
-			for (; i + VL <= end; i += VL) {
-				g = vec_load(dyr + i) * vec_load(gain + i);
-				sums += g;
-				dots += g * (vec_load(xr + i) - mean);
-			}
-			sum += vec_sum(sums);
-			dot += vec_sum(dots);
-			for (; i < end; i++) {
-				sum += dyr[i] * gain[i];
-				dot += dyr[i] * gain[i] * (xr[i] - mean);
-			}
+		for (; i + VL <= end; i += VL) {
+			g = vec_load(dy + i) * (vec_load(gain + i) + plus);
+			sums += g;
+			dots += g * (vec_load(x + i) - mean);
 		}
-		flat = kind == NORM_LAYER ? (float)(sum / (double)n) : 0;
-		slope = (float)(dot * rstd * rstd / (double)n);
+		sum += vec_sum(sums);
+		dot += vec_sum(dots);
+		for (; i < end; i++) {
+			sum += dy[i] * (gain[i] + plus);
+			dot += dy[i] * (gain[i] + plus) * (x[i] - mean);
+		}
+	}
+	flat = s->kind == NORM_LAYER ? (float)(sum / (double)n) : 0;
+	slope = (float)(dot * rstd * rstd / (double)n);
+	if (add)
 		for (int64_t i = 0; i < n; i++)
-			dx[r * n + i] += rstd * (dyr[i] * gain[i] - flat - (xr[i] - mean) * slope);
+			dx[i] += rstd * (dy[i] * (gain[i] + plus) - flat - (x[i] - mean) * slope);
+	else
+		for (int64_t i = 0; i < n; i++)
+			dx[i] = rstd * (dy[i] * (gain[i] + plus) - flat - (x[i] - mean) * slope);
+}
+
+static void norm_backward_x(float *dx, const float *dy, const float *x, const float *stat, const float *gain,
+	int64_t from, int64_t to, const struct norm *s, bool add)
+{
+	for (int64_t piece = from * s->parts; piece < to * s->parts; piece++) {
+		int64_t r = piece / s->parts, at = piece % s->parts * s->n, y = r * s->ldy + at;
+
+		norm_piece_backward(dx + y, dy + y, x + r * s->ldx + at, stat + 2 * piece, gain, s, add);
 	}
 }
 
 static void norm_backward_w(float *dgain, float *dbias, const float *dy, const float *x, const float *stat,
-	int64_t from, int64_t to, int64_t rows, int64_t n, enum norm_kind kind)
+	int64_t from, int64_t to, int64_t rows, const struct norm *s)
 {
-	(void)kind;
-	for (int64_t r = 0; r < rows; r++) {
+	for (int64_t piece = 0; piece < rows * s->parts; piece++) {
+		int64_t r = piece / s->parts, at = piece % s->parts * s->n;
+		const float *dout = dy + r * s->ldy + at, *in = x + r * s->ldx + at;
+		float mean = stat[2 * piece], rstd = stat[2 * piece + 1];
+
 		if (dgain)
 			for (int64_t i = from; i < to; i++)
-				dgain[i] += dy[r * n + i] * (x[r * n + i] - stat[2 * r]) * stat[2 * r + 1];
+				dgain[i] += dout[i] * (in[i] - mean) * rstd;
 		if (dbias)
 			for (int64_t i = from; i < to; i++)
-				dbias[i] += dy[r * n + i];
+				dbias[i] += dout[i];
 	}
 }
 
-static void rope(float *x, int64_t ld, const int32_t *pos, const float *turn, int64_t from, int64_t to,
-	int64_t heads, int64_t dim, int64_t half, bool back)
+/* One head whose pairs lie next, and their members apart, floats from each other. */
+__attribute__((always_inline)) static inline void rope_head(float *restrict x, const float *restrict turn,
+	int64_t half, int64_t next, int64_t apart, bool back)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *t = turn + pos[r] * half * 2;
+	for (int64_t i = 0; i < half; i++) {
+		float a = x[i * next], b = x[i * next + apart], c = turn[2 * i];
+		float s = back ? -turn[2 * i + 1] : turn[2 * i + 1];
 
-		for (int64_t h = 0; h < heads; h++) {
-			float *restrict p = x + r * ld + h * dim, *restrict q = p + half;
-
-			for (int64_t i = 0; i < half; i++) {
-				float a = p[i], b = q[i], c = t[2 * i], s = back ? -t[2 * i + 1] : t[2 * i + 1];
-
-				p[i] = a * c - b * s;
-				q[i] = b * c + a * s;
-			}
-		}
+		x[i * next] = a * c - b * s;
+		x[i * next + apart] = b * c + a * s;
 	}
+}
+
+static void rope(float *x, int64_t ld, const float *turn, int64_t from, int64_t to, const struct turning *s,
+	bool back)
+{
+	for (int64_t r = from; r < to; r++)
+		for (int64_t h = 0; h < s->heads; h++) {
+			float *head = x + r * ld + h * s->step;
+
+			if (s->neighbours)
+				rope_head(head, turn + r * s->half * 2, s->half, 2, 1, back);
+			else
+				rope_head(head, turn + r * s->half * 2, s->half, 1, s->half, back);
+		}
 }
 
 /* act(x) and, unless NULL, its derivative. The exact gelu needs erf, which is taken element by element. */
@@ -198,6 +227,16 @@ static void act_backward(float *dgate, float *dup, const float *dy, const float 
 	}
 }
 
+static void soft_cap(float *x, int64_t from, int64_t to, float cap)
+{
+	int64_t i = from;
+
+	for (; i + VL <= to; i += VL)
+		vec_store(x + i, vec_tanh(vec_load(x + i) / cap) * cap);
+	if (i < to)
+		vec_store_part(x + i, vec_tanh(vec_load_part(x + i, to - i) / cap) * cap, to - i);
+}
+
 static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
 	int64_t to, int64_t vocab)
 {
@@ -244,25 +283,31 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 }
 
 static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
-	const int32_t *target, int64_t from, int64_t to, int64_t vocab)
+	const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap)
 {
-	for (int64_t r = from; r < to; r++) {
-		float *z = logits + r * vocab;
-		int64_t i = 0;
+	float inverse = cap == 0 ? 0 : 1 / cap;
 
-		for (; i + VL <= vocab; i += VL)
-			vec_store(z + i, vec_exp(vec_load(z + i) - rows[r].lse) * -dlogp[r]);
-		if (i < vocab)
-			vec_store_part(z + i, vec_exp(vec_load_part(z + i, vocab - i) - rows[r].lse) * -dlogp[r],
-				vocab - i);
-		z[target[r]] += dlogp[r];
+	for (int64_t r = from; r < to; r++) {
+		float *z = logits + r * vocab, own = z[target[r]] * inverse;
+
+		for (int64_t i = 0; i < vocab; i += VL) {
+			int64_t n = vocab - i;
+			vf x = n >= VL ? vec_load(z + i) : vec_load_part(z + i, n);
+
+			x = vec_exp(x - rows[r].lse) * -dlogp[r] * (1.0f - (x * inverse) * (x * inverse));
+			if (n >= VL)
+				vec_store(z + i, x);
+			else
+				vec_store_part(z + i, x, n);
+		}
+		z[target[r]] += dlogp[r] * (1 - own * own);
 	}
 }
 
-static void add(float *restrict y, const float *restrict x, int64_t from, int64_t to)
+static void add(float *restrict y, const float *restrict x, float scale, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
-		y[i] += x[i];
+		y[i] += scale * x[i];
 }
 
 static double sum_squares(const float *x, int64_t from, int64_t to)
@@ -299,6 +344,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(attend_scratch),
 	act_forward,
 	act_backward,
+	soft_cap,
 	logp_forward,
 	logp_backward,
 	add,

@@ -119,4 +119,16 @@ static inline vf vec_exp(vf x)
 	return p * (vf)power;
 }
 
+/* The hyperbolic tangent within 3 units in the last place; what is not a number stays so. Cephes' tanhf (Moshier). */
+static inline vf vec_tanh(vf x)
+{
+	vf z = x * x, p = vec_set(-5.70498872745e-3f);
+
+	p = p * z + 2.06390887954e-2f;
+	p = p * z - 5.37397155531e-2f;
+	p = p * z + 1.33314422036e-1f;
+	p = p * z - 3.33332819422e-1f;
+	return vec_select(z < 0.390625f, p * z * x + x, 1.0f - 2.0f / (vec_exp(2.0f * x) + 1.0f));
+}
+
 #endif

@@ -1,0 +1,159 @@
+#include <string.h>
+
+#include "model/decoder_impl.h"
+
+static float *grad_of(const struct decoder *d, float *grads, enum role role, int l, bool bias)
+{
+	size_t skip;
+	const struct param *p = params_part(&d->m->params, &d->m->arch, role, l, bias, &skip);
+
+	return p ? grads + p->offset + skip : NULL;
+}
+
+static void linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
+	const float *x, enum role role, int l, int64_t rows, bool add)
+{
+	struct mat w = model_mat(d->m, role, l);
+
+	d->ops->linear_backward_w(d->ops, grad_of(d, grads, role, l, false), grad_of(d, grads, role, l, true), dy,
+		ldy, x, w.in, &w, rows);
+	d->ops->linear_backward_x(d->ops, dx, w.in, dy, ldy, &w, rows, add);
+}
+
+/* dx = the gradient through a norm of x, or += it. */
+static void norm_back(const struct decoder *d, float *grads, float *dx, const float *dy, const float *x,
+	const float *stat, enum role role, int l, int64_t rows, bool add)
+{
+	struct norm sizes = decoder_norm(&d->m->arch, role);
+
+	d->ops->norm_backward(d->ops, dx, grad_of(d, grads, role, l, false), grad_of(d, grads, role, l, true), dy,
+		x, stat, model_vector(d->m, role, l, false), rows, &sizes, add);
+}
+
+/* d->dx += d->dnormed, the gradient of what decoder_read() gave, through the norm if there was one. */
+static void read_back(struct decoder *d, const struct input *in, int l, int64_t rows, float *grads)
+{
+	if (in->norm == ROLE_COUNT)
+		d->ops->add(d->ops, d->dx, d->dnormed, rows * d->m->arch.hidden);
+	else
+		norm_back(d, grads, d->dx, d->dnormed, in->x, in->stat, in->norm, l, rows, true);
+}
+
+/* din = the gradient of what went into a half's last matrix, dy being that of the sum it was added to. */
+static void half_back(struct decoder *d, float *din, const float *dy, const float *in, enum role role,
+	enum role post, const float *out, const float *stat, int l, int64_t rows, float *grads)
+{
+	if (out) {
+		norm_back(d, grads, d->dout, dy, out, stat, post, l, rows, false);
+		dy = d->dout;
+	}
+	linear_back(d, grads, din, dy, d->m->arch.hidden, in, role, l, rows, false);
+}
+
+static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t rows, float *grads)
+{
+	const struct arch *a = &d->m->arch;
+	const struct ops *ops = d->ops;
+	const struct input in = decoder_mlp_input(a, y);
+	const float *x;
+
+	decoder_activate(d, y, rows);
+	half_back(d, d->dup, d->dx, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows, grads);
+	if (arch_gated(a))
+		ops->act_backward(ops, d->dgate, d->dup, d->dup, y->gate, y->up, rows * a->inner, a->act);
+	else
+		ops->act_backward(ops, d->dup, NULL, d->dup, y->up, NULL, rows * a->inner, a->act);
+	x = decoder_read(d, &in, l, rows);
+	linear_back(d, grads, d->dnormed, d->dup, a->inner, x, ROLE_UP, l, rows, false);
+	if (arch_gated(a))
+		linear_back(d, grads, d->dnormed, d->dgate, a->inner, x, ROLE_GATE, l, rows, true);
+	read_back(d, &in, l, rows, grads);
+}
+
+/* d->dnormed = the gradient of what queries, keys and values were made of. */
+static void project_back(struct decoder *d, const struct layer *y, const float *x, int l, int64_t rows, float *grads)
+{
+	const struct arch *a = &d->m->arch;
+	const struct qkv at = decoder_qkv(a);
+	float *dq = d->dqkv + at.q, *dk = d->dqkv + at.k, *dv = d->dqkv + at.v;
+
+	if (arch_tensor(a, ROLE_QNORM)) {
+		norm_back(d, grads, dq, dq, y->raw, y->qstat, ROLE_QNORM, l, rows, false);
+		norm_back(d, grads, dk, dk, y->raw + q_width(a), y->kstat, ROLE_KNORM, l, rows, false);
+	}
+	if (arch_tensor(a, ROLE_QKV)) {
+		linear_back(d, grads, d->dnormed, d->dqkv, at.ld, x, ROLE_QKV, l, rows, false);
+		return;
+	}
+	linear_back(d, grads, d->dnormed, dq, at.ld, x, ROLE_Q, l, rows, false);
+	linear_back(d, grads, d->dnormed, dk, at.ld, x, ROLE_K, l, rows, true);
+	linear_back(d, grads, d->dnormed, dv, at.ld, x, ROLE_V, l, rows, true);
+}
+
+/* dmid: the gradient of the layer's middle. */
+static void attend_back(struct decoder *d, const struct layer *y, int l, const struct pack *p, const float *dmid,
+	float *grads)
+{
+	const struct arch *a = &d->m->arch;
+	const struct qkv at = decoder_qkv(a);
+	const struct attention sizes = decoder_attention(a, l);
+	const struct spans s = decoder_spans(p);
+	const struct input in = decoder_attention_input(a, y);
+
+	half_back(d, d->dattended, dmid, y->attended, ROLE_OUT, ROLE_POST1, y->out1, y->post1, l, p->rows, grads);
+	d->ops->attend_backward(d->ops, d->dqkv + at.q, d->dqkv + at.k, d->dqkv + at.v, d->dattended, y->attended,
+		y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s, d->scratch);
+	decoder_turn(d, d->dqkv, l, p->rows, true);
+	project_back(d, y, decoder_read(d, &in, l, p->rows), l, p->rows, grads);
+	read_back(d, &in, l, p->rows, grads);
+}
+
+/* d->dx: from the gradient of what the layer gave to that of what came in. */
+static void layer_back(struct decoder *d, const struct layer *y, int l, const struct pack *p, float *grads)
+{
+	const float *dmid = d->dx;
+
+	if (d->m->arch.parallel) { /* the MLP reads x, whose gradient is not that of the middle */
+		memcpy(d->dmid, d->dx, sizeof *d->dx * (size_t)(p->rows * d->m->arch.hidden));
+		dmid = d->dmid;
+	}
+	mlp_back(d, y, l, p->rows, grads);
+	attend_back(d, y, l, p, dmid, grads);
+}
+
+/* The head, chunk by chunk, its logits computed again unless all of them are still there. */
+static void head_back(struct decoder *d, const struct pack *p, const struct logp_row *rows, const float *dlogp,
+	float *grads)
+{
+	const struct arch *a = &d->m->arch;
+	const struct ops *ops = d->ops;
+	struct mat w = decoder_head(d->m);
+	float *dw = grad_of(d, grads, a->tied ? ROLE_EMBED : ROLE_HEAD, 0, false);
+	float *dbias = grad_of(d, grads, ROLE_HEAD, 0, true);
+
+	for (int64_t i = 0; i < p->counted; i += d->chunk) {
+		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
+
+		if (p->counted > d->chunk)
+			decoder_logits(d, i, n);
+		ops->logp_backward(ops, d->logits, rows + i, dlogp + i, p->target + i, n, a->vocab, a->logit_cap);
+		ops->linear_backward_w(ops, dw, dbias, d->logits, a->vocab, d->head + i * a->hidden, a->hidden, &w, n);
+		ops->linear_backward_x(ops, d->dhead + i * a->hidden, a->hidden, d->logits, a->vocab, &w, n, false);
+	}
+	memset(d->dnormed, 0, sizeof *d->dnormed * (size_t)(p->rows * a->hidden));
+	ops->scatter(ops, d->dnormed, d->dhead, p->row, p->counted, a->hidden);
+}
+
+void decoder_backward(struct decoder *d, const struct pack *given, const struct logp_row *rows, const float *dlogp,
+	float *grads)
+{
+	const struct arch *a = &d->m->arch;
+	const struct pack *p = d->is_split ? &d->split : given;
+
+	head_back(d, p, rows, dlogp, grads);
+	norm_back(d, grads, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
+	for (int64_t l = a->layers - 1; l >= 0; l--)
+		layer_back(d, &d->layer[l], (int)l, p, grads);
+	d->ops->embed_backward(d->ops, grad_of(d, grads, ROLE_EMBED, 0, false), a->embed_scale,
+		grad_of(d, grads, ROLE_PLACES, 0, false), d->dx, p->token, p->pos, p->rows, a->hidden);
+}

@@ -1,0 +1,85 @@
+/* What the decoder's three files share: decoder.c (memory), decoder_forward.c, decoder_backward.c. */
+#ifndef MODEL_DECODER_IMPL_H
+#define MODEL_DECODER_IMPL_H
+
+#include "model/decoder.h"
+
+/* What a layer's backward pass needs of its forward pass. What the arch does not have is NULL. */
+struct layer {
+	float *x;             /* [rows, hidden] what came in */
+	float *stat1, *stat2; /* [rows, 2] of the norms before attention and MLP */
+	float *raw;           /* [rows, (heads + kv_heads) * head_dim] queries and keys before their norms */
+	float *qstat, *kstat; /* of those norms */
+	float *qkv;           /* [rows, ld] queries, keys, values, turned */
+	float *lse;           /* [rows, heads] */
+	float *attended;      /* [rows, heads * head_dim] */
+	float *out1, *post1;  /* [rows, hidden] attention's output before a norm of its own, and that norm's stat */
+	float *mid;           /* [rows, hidden] between attention and MLP */
+	float *gate, *up;     /* [rows, inner] */
+	float *out2, *post2;  /* the MLP's output before a norm, and its stat */
+};
+
+struct decoder {
+	const struct model *m;
+	const struct ops *ops;
+	bool train;
+	int64_t rows, counted, longest, chunk; /* room for */
+	float *block;                          /* all of the following, and the layers' */
+	struct layer *layer; /* [layers], or one for all */
+	float *turn[2];      /* [rows, dim / 2, 2] cosines and sines of each rotation */
+	float *last, *last_stat, *normed, *acted;
+	float *head, *logits; /* [counted, hidden] inputs of the head; [chunk, vocab] */
+	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
+	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
+	float *scratch;
+	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
+	bool is_split;
+};
+
+static inline int64_t q_width(const struct arch *a)
+{
+	return a->heads * a->head_dim;
+}
+
+static inline int64_t kv_width(const struct arch *a)
+{
+	return a->kv_heads * a->head_dim;
+}
+
+/* Where a row's queries, keys and values begin, and how far one head is from the next. */
+struct qkv {
+	int64_t q, k, v, q_step, kv_step, ld;
+};
+
+struct qkv decoder_qkv(const struct arch *a);
+struct attention decoder_attention(const struct arch *a, int l);
+struct spans decoder_spans(const struct pack *p);
+
+/* The sizes of a role's norm. That of queries or keys reads rows of y->raw and writes rows of y->qkv. */
+struct norm decoder_norm(const struct arch *a, enum role role);
+
+/* What attention and the MLP read: the norm by which they do, and of what; ROLE_COUNT: no norm. */
+struct input {
+	enum role norm;
+	const float *x;
+	float *stat;
+};
+
+struct input decoder_attention_input(const struct arch *a, const struct layer *y);
+struct input decoder_mlp_input(const struct arch *a, const struct layer *y);
+
+/* Computes an input, in d->normed, or x itself where there is no norm. */
+const float *decoder_read(const struct decoder *d, const struct input *in, int l, int64_t rows);
+
+/* Turns the queries and keys of a layer's rows, or back. */
+void decoder_turn(const struct decoder *d, float *qkv, int l, int64_t rows, bool back);
+
+/* d->acted: act(gate) * up, or act(up). */
+void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows);
+
+/* d->logits: those of the counted tokens from first, n of them. */
+void decoder_logits(struct decoder *d, int64_t first, int64_t n);
+
+struct mat decoder_head(const struct model *m);
+
+#endif
