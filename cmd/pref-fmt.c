@@ -9,6 +9,7 @@
 #include "cmd/cmd_render.h"
 #include "cmd/cmd_rows.h"
 #include "text/dialogue.h"
+#include "text/probes.h"
 #include "text/survey.h"
 #include "text/template.h"
 
@@ -21,7 +22,7 @@
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *formats[64];
 static int format = -1, pairs;
-static bool as_json, keep_meta, chat, mark_data, render;
+static bool as_json, keep_meta, chat, mark_data, render, probes;
 static int64_t max_bad, skip, limit;
 static double split = -1;
 static const char *rejects, *rest, *report, *held_out, *model, *now_text;
@@ -43,6 +44,7 @@ static const struct cmd_option options[] = {
 	{0, "chat", 0, CMD_FLAG, &chat, .help = "rows of text are messages: user's, then assistant's"},
 	{0, "pairs", "HOW", CMD_CHOICE, &pairs, .choices = pairs_names,
 		.help = "of rankings: none (default), best-worst, adjacent, all"},
+	{0, "probes", 0, CMD_FLAG, &probes, .help = "give each labelled completion a probe for KTO's KL"},
 	{0, "min", "FIELD=X", CMD_STRINGS, &mins, .help = "pass over rows whose field is less; again for more"},
 	{0, "reject", "CODE,...", CMD_STRINGS, &reject_codes, .help = "count these notes as bad; or 'all'"},
 	{0, "keep", "CODE,...", CMD_STRINGS, &keep_codes, .help = "put up with empty, identical or both"},
@@ -73,7 +75,7 @@ static const struct cmd cmd = {
 	"[-quv] [-@ N] [-f NAME] [-l N] [-m MODEL] [-o FILE] [-t FILE] [--bos TEXT] [--chat] [--eos TEXT] "
 	"[--held-out FILE] [--jsonl] [--keep CODE,...] [--keep-meta] [--limit N] [--map KEY=PATH] [--mark-data] "
 	"[--max-bad N] [--min FIELD=X] [--no-prov] [--now DATE] [--pairs none|best-worst|adjacent|all] "
-	"[--reject CODE,...] [--rejects FILE] [--report FILE] [--rest FILE] [--skip N] [--split X] "
+	"[--probes] [--reject CODE,...] [--rejects FILE] [--report FILE] [--rest FILE] [--skip N] [--split X] "
 	"[--template NAME] [--template-kwargs JSON] [FILE ...]\n"
 	"--render -m MODEL | -t FILE [-qv] [-o FILE] [--bos TEXT] [--eos TEXT] [--now DATE] [--template NAME] "
 	"[--template-kwargs JSON] [FILE ...]\n",
@@ -91,6 +93,7 @@ struct run {
 	const struct layout *first; /* of all files: what the output can hold */
 	const char *first_file;
 	struct cmd_records out, rest;
+	struct probes probes[2]; /* of the output, of the rest */
 	struct outfile rejects;
 	struct buf reject;
 	struct survey survey;
@@ -203,7 +206,7 @@ static void check_options(void)
 	if (render) {
 		static const char because[] = "with --render";
 
-		cmd_refuse(because, "format", "map", "mark-data", "chat", "pairs", "min", "reject", "keep", "held-out",
+		cmd_refuse(because, "format", "map", "mark-data", "chat", "pairs", "probes", "min", "reject", "keep", "held-out",
 			"split", "rest", "jsonl", "keep-meta", "max-bad", "rejects", "report", "skip", "limit", "stored",
 			"level", "no-prov", "threads", NULL);
 		if (!model && !template_how.file)
@@ -216,7 +219,7 @@ static void check_options(void)
 	if (template_how.file)
 		cmd_refuse("with -t FILE", "template", NULL);
 	if (as_json)
-		cmd_refuse("with --jsonl", "stored", "level", "no-prov", "mark-data", NULL);
+		cmd_refuse("with --jsonl", "stored", "level", "no-prov", "mark-data", "probes", NULL);
 	if (rest && split < 0)
 		cmd_refuse("without --split", "rest", NULL);
 	check_outputs();
@@ -256,6 +259,11 @@ static int choose_renderer(struct run *r, const char *file, struct err *err)
 	return 0;
 }
 
+static int add_record(void *context, const struct pref_rec *rec, struct err *err)
+{
+	return cmd_records_add(context, rec, err);
+}
+
 static int open_output(struct run *r, const char *file, struct err *err)
 {
 	struct tswriter_options how = cmd_writer_options(&io);
@@ -274,6 +282,8 @@ static int open_output(struct run *r, const char *file, struct err *err)
 		rc = cmd_records_open(&r->out, io.output, as_json, &schema, &meta, &how, err);
 	if (rc == 0 && rest)
 		rc = cmd_records_open(&r->rest, rest, as_json, &schema, &meta, &how, err);
+	probes_init(&r->probes[0], &schema, add_record, &r->out);
+	probes_init(&r->probes[1], &schema, add_record, &r->rest);
 	meta_release(&meta);
 	return rc;
 }
@@ -350,6 +360,11 @@ static bool is_kept(const struct pref_rec *rec)
 	return split < 0 || (double)(id >> 11) * 0x1p-53 < split;
 }
 
+static int write_record(struct cmd_records *to, struct probes *by, const struct pref_rec *rec, struct err *err)
+{
+	return probes ? probes_add(by, rec, err) : cmd_records_add(to, rec, err);
+}
+
 static int put_record(struct run *r, const struct cmd_row *row, struct compiled_record *record, struct err *err)
 {
 	struct survey_place place = {row->file, row->line};
@@ -362,9 +377,9 @@ static int put_record(struct run *r, const struct cmd_row *row, struct compiled_
 		cmd_say("%s:%llu: note: %s: %s", row->file, (unsigned long long)row->line,
 			fault_name(record->lint.note[i].code), record->lint.note[i].text);
 	if (is_kept(&record->rec))
-		return cmd_records_add(&r->out, &record->rec, err);
+		return write_record(&r->out, &r->probes[0], &record->rec, err);
 	r->elsewhere++;
-	return rest ? cmd_records_add(&r->rest, &record->rec, err) : 0;
+	return rest ? write_record(&r->rest, &r->probes[1], &record->rec, err) : 0;
 }
 
 static int take(void *context, const struct cmd_row *row, struct err *err)
@@ -443,6 +458,8 @@ static int finish_output(struct run *r, bool whole, const char *reasons, struct 
 		rc = meta_set(&extra, "dropped.reasons", reasons, err);
 	if (rc == 0 && split >= 0)
 		rc = meta_set_int(&extra, "split.rest", (int64_t)r->elsewhere, err);
+	if (rc == 0)
+		rc = probes_end(&r->probes[0], err) || probes_end(&r->probes[1], err) ? -1 : 0;
 	if (rc == 0 && rest)
 		rc = cmd_records_finish(&r->rest, dropped, &extra, err);
 	if (rc == 0)
@@ -562,6 +579,8 @@ int main(int argc, char **argv)
 	r.how.pairs = (enum pairs_how)pairs;
 	r.how.meta = keep_meta;
 	rc = work(&r, argv + first, argc - first, &err);
+	probes_release(&r.probes[0]);
+	probes_release(&r.probes[1]);
 	cmd_records_close(&r.out);
 	cmd_records_close(&r.rest);
 	outfile_close(&r.rejects);

@@ -133,6 +133,30 @@ echo '{"prompt":"q","chosen":" a</s>","rejected":" b</s>"}' >text.jsonl
 pref-fmt -m model text.jsonl 2>err >out && grep -q 'have notes: 1 special$' err
 ok "and in text, by the model's tokenizer"
 
+# ---- probes
+
+for i in 1 1 2 3 3 4; do
+	n=$((n + 1))
+	echo '{"prompt":"p'$i'","completion":" c'$n'","label":'$((n % 2))'}'
+done >kto.jsonl
+pref-fmt -q --probes kto.jsonl | tstream export | sed 's/.*"prompt":"\(..\)","chosen":" \(..\)","rejected":" \(..\)","label":\(.*\)}/\1 \2 \3 \4/' >got
+cat >want <<'EOF'
+p1 c1 c3 [1,-1]
+p1 c2 c3 [0,-1]
+p2 c3 c2 [1,-1]
+p3 c4 c3 [0,-1]
+p3 c5 c3 [1,-1]
+p4 c6 c5 [0,-1]
+EOF
+same got want "--probes: the completion of the nearest other prompt"
+pref-fmt -q --probes --split 0.3 --rest rest.tsz -o part.tsz kto.jsonl && [ "$({ tstream export part.tsz; tstream export rest.tsz; } | grep -c '"label":\[[01],-1\]')" -eq 6 ]
+ok "on both sides of a split"
+head -n 2 kto.jsonl >one.jsonl
+exits 1 "one prompt alone" pref-fmt --probes -o no.tsz one.jsonl
+says "all 2 records have the same prompt" "has no probe"
+exits 4 "pairs" pref-fmt --probes -o no.tsz odd.jsonl
+says "has not one completion with a label" "get none"
+
 # ---- a report
 
 pref-fmt -q --jsonl --max-bad 2 --report report.json -o out.jsonl odd.jsonl && $PYTHON - <<'EOF'
