@@ -10,7 +10,7 @@ void batch_clear(struct batch *b)
 	arena_clear(&b->arena);
 }
 
-int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, struct err *err)
+int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, bool tokens, struct err *err)
 {
 	struct pref_rec rec, *r;
 	int64_t *uncounted;
@@ -32,6 +32,8 @@ int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, s
 		.seg = r->seg,
 		.uncounted = uncounted,
 		.ref = reference >= 0 ? r->logp[reference] : NULL,
+		.ref_tokens = reference >= 0 && tokens ? r->tlogp[reference] : NULL,
+		.label = r->label,
 	};
 	return 0;
 }

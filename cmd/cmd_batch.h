@@ -17,8 +17,11 @@ struct batch {
 /* Empties it. */
 void batch_clear(struct batch *b);
 
-/* Adds record i of the store. reference: the place of its column, or -1 where none is needed. */
-int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, struct err *err);
+/*
+ * Adds record i of the store. reference: the place of its column, or -1 where none is needed; tokens: with
+ * its log-probs by token.
+ */
+int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, bool tokens, struct err *err);
 
 void batch_release(struct batch *b);
 

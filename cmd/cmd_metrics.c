@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "io/json.h"
 
-int metrics_open(struct metrics *m, const char *path, bool pairs, struct err *err)
+int metrics_open(struct metrics *m, const char *path, const struct loss *l, struct err *err)
 {
-	*m = (struct metrics){.path = path, .pairs = pairs};
+	*m = (struct metrics){.path = path, .loss = l};
 	if (!path)
 		return 0;
 	m->file = strcmp(path, "-") ? fopen(path, "we") : stdout;
@@ -20,21 +20,44 @@ static void put(struct buf *b, const char *prefix, const char *key, double x)
 	json_put_number(b, x);
 }
 
-static void put_common(struct buf *b, const char *prefix, bool pairs, const struct trainer_step *s)
+double metrics_mean(double sum, double n)
 {
-	put(b, prefix, "loss", s->loss);
-	put(b, prefix, "entropy", s->entropy);
-	put(b, prefix, "mean_token_accuracy", s->hits);
-	put(b, prefix, "logps/chosen", s->chosen_logp);
-	put(b, prefix, "logits/chosen", s->chosen_logit);
-	if (!pairs)
+	return n > 0 ? sum / n : 0;
+}
+
+static void put_side(struct buf *b, const char *prefix, const char *name, const struct judge_side *side)
+{
+	char key[40];
+
+	snprintf(key, sizeof key, "logps/%s", name);
+	put(b, prefix, key, metrics_mean(side->logp, (double)side->completions));
+	snprintf(key, sizeof key, "logits/%s", name);
+	put(b, prefix, key, metrics_mean(side->logit, (double)side->counted));
+}
+
+static void put_common(struct buf *b, const char *prefix, const struct loss *l, const struct judge_step *s)
+{
+	const struct judge_side *w = &s->chosen, *r = &s->rejected;
+	double chosen = metrics_mean(w->reward, (double)w->completions);
+	double rejected = metrics_mean(r->reward, (double)r->completions);
+
+	put(b, prefix, "loss", metrics_mean(s->loss, s->loss_weight));
+	put(b, prefix, "entropy", metrics_mean(s->entropy, (double)(w->counted + r->counted)));
+	put(b, prefix, "mean_token_accuracy", metrics_mean(w->hits, (double)w->counted));
+	put_side(b, prefix, "chosen", w);
+	if (loss_completions(l, 2) == 1)
 		return;
-	put(b, prefix, "logps/rejected", s->rejected_logp);
-	put(b, prefix, "logits/rejected", s->rejected_logit);
-	put(b, prefix, "rewards/chosen", s->chosen_reward);
-	put(b, prefix, "rewards/rejected", s->rejected_reward);
-	put(b, prefix, "rewards/accuracies", s->accuracy);
-	put(b, prefix, "rewards/margins", s->margin);
+	put_side(b, prefix, "rejected", r);
+	put(b, prefix, "rewards/chosen", chosen);
+	put(b, prefix, "rewards/rejected", rejected);
+	if (s->compared)
+		put(b, prefix, "rewards/accuracies", metrics_mean(s->right, (double)s->compared));
+	put(b, prefix, "rewards/margins",
+		s->compared ? metrics_mean(s->margin, (double)s->compared) : chosen - rejected);
+	if (loss_has(l, LOSS_KTO))
+		put(b, prefix, "kl", metrics_mean(s->kl, (double)s->examples));
+	if (loss_has(l, LOSS_BCO))
+		put(b, prefix, "delta", metrics_mean(s->delta, (double)s->examples));
 }
 
 static int write_line(struct metrics *m, struct buf *b, struct err *err)
@@ -50,7 +73,7 @@ static int write_line(struct metrics *m, struct buf *b, struct err *err)
 }
 
 int metrics_train(struct metrics *m, int64_t step, double epoch, double lr, int64_t tokens,
-	const struct trainer_step *s, struct err *err)
+	const struct judge_step *s, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -59,14 +82,14 @@ int metrics_train(struct metrics *m, int64_t step, double epoch, double lr, int6
 	buf_add_char(&b, '{');
 	put(&b, "", "step", (double)step);
 	put(&b, "", "epoch", epoch);
-	put_common(&b, "", m->pairs, s);
-	put(&b, "", "grad_norm", s->grad_norm);
+	put_common(&b, "", m->loss, s);
+	put(&b, "", "grad_norm", metrics_mean(s->grad_norm, (double)s->examples));
 	put(&b, "", "learning_rate", lr);
 	put(&b, "", "num_tokens", (double)tokens);
 	return write_line(m, &b, err);
 }
 
-int metrics_eval(struct metrics *m, int64_t step, double epoch, const struct trainer_step *s, struct err *err)
+int metrics_eval(struct metrics *m, int64_t step, double epoch, const struct judge_step *s, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -75,7 +98,7 @@ int metrics_eval(struct metrics *m, int64_t step, double epoch, const struct tra
 	buf_add_char(&b, '{');
 	put(&b, "", "step", (double)step);
 	put(&b, "", "epoch", epoch);
-	put_common(&b, "eval_", m->pairs, s);
+	put_common(&b, "eval_", m->loss, s);
 	return write_line(m, &b, err);
 }
 

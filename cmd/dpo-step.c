@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "cmd/cmd.h"
 #include "cmd/cmd_batch.h"
+#include "cmd/cmd_loss.h"
 #include "cmd/cmd_metrics.h"
 #include "cmd/cmd_model.h"
 #include "io/modelout.h"
@@ -19,8 +20,10 @@ static struct cmd_stream io = {.output = NULL, .level = 1, .max_block = 64};
 static const char *folder, *config, *log_path, *emit_path, *reference = "ref";
 static const char *settings; /* the folder that tokenizer and config are copied from */
 static char *eval_path;
-static int loss_kind, schedule;
-static double beta = 0.1, smoothing, lr = -1, warmup, clip = 1, weight_decay, beta1 = 0.9, beta2 = 0.999,
+static struct cmd_loss loss_how = CMD_LOSS_INIT;
+static struct loss loss;
+static int schedule;
+static double lr = -1, warmup, decay = 0.1, floor_share, clip = 1, weight_decay, beta1 = 0.9, beta2 = 0.999,
 	      eps = 1e-8;
 static int64_t epochs = 1, batch_size = 8, seed, log_every = 1, eval_every, micro_tokens = 2048, max_steps;
 static bool no_shuffle, allow_mismatch;
@@ -29,16 +32,16 @@ static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder of the model to train"},
 	{0, "init", "CONFIG", CMD_PATH, &config, .help = "start from random weights for this config.json"},
 	{'o', "output", "OUT", CMD_STRING, &io.output, .private = true, .help = "folder to write the model to"},
-	{0, "loss", "NAME", CMD_CHOICE, &loss_kind, .choices = loss_names, .help = "sigmoid (default) or sft"},
-	{0, "beta", "X", CMD_REAL, &beta, 1e-6, 1e6, .help = "strength of the pull to the reference (default 0.1)"},
-	{0, "label-smoothing", "X", CMD_REAL, &smoothing, 0, 0.4999, .help = "share of flipped labels (default 0)"},
+	CMD_LOSS_OPTIONS(loss_how),
 	{0, "reference", "NAME", CMD_STRING, &reference, .help = "the reference's column (default ref)"},
 	{0, "lr", "X", CMD_REAL, &lr, 0, 1e3, .help = "peak learning rate (default 1e-6; 2e-5 for sft)"},
 	{0, "epochs", "N", CMD_INT, &epochs, 1, 1e6, .help = "times through the data (default 1)"},
 	{0, "max-steps", "N", CMD_INT, &max_steps, 1, 1e12, .help = "stop after so many updates"},
 	{0, "batch-size", "N", CMD_INT, &batch_size, 1, 1e6, .help = "records an update (default 8)"},
 	{0, "schedule", "NAME", CMD_CHOICE, &schedule, .choices = schedule_names,
-		.help = "linear (default), cosine or constant"},
+		.help = "linear (default), cosine, constant, inverse_sqrt, wsd"},
+	{0, "decay", "X", CMD_REAL, &decay, 0, 1e9, .help = "wsd's last steps, or below 1 a share of all (default 0.1)"},
+	{0, "min-lr", "X", CMD_REAL, &floor_share, 0, 1, .help = "share of the rate that it falls to (default 0)"},
 	{0, "warmup", "X", CMD_REAL, &warmup, 0, 1e9, .help = "steps, or below 1 a share of all (default 0)"},
 	{0, "clip", "X", CMD_REAL, &clip, 0, 1e9, .help = "largest gradient norm (default 1; 0: any)"},
 	{0, "weight-decay", "X", CMD_REAL, &weight_decay, 0, 10, .help = "AdamW's (default 0)"},
@@ -61,13 +64,12 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"dpo-step",
-	"-m MODEL | --init CONFIG -o OUT [-qv] [--loss sigmoid|sft]\n"
-	"[--beta X] [--label-smoothing X] [--reference NAME] [--lr X] [--epochs N]\n"
-	"[--max-steps N] [--batch-size N] [--schedule linear|cosine|constant]\n"
-	"[--warmup X] [--clip X] [--weight-decay X] [--beta1 X] [--beta2 X]\n"
-	"[--eps X] [--seed N] [--no-shuffle] [--micro-tokens N] [--log FILE]\n"
-	"[--log-every N] [--emit FILE] [--eval FILE] [--eval-every N]\n"
-	"[--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [FILE ...]",
+	"-m MODEL | --init CONFIG -o OUT [-qv] " CMD_LOSS_SYNOPSIS
+	"[--reference NAME] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
+	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
+	"[--weight-decay X] [--beta1 X] [--beta2 X] [--eps X] [--seed N] [--no-shuffle] [--micro-tokens N] "
+	"[--log FILE] [--log-every N] [--emit FILE] [--eval FILE] [--eval-every N] [--allow-mismatch] [--no-prov] "
+	"[--max-block MIB] [-@ N] [FILE ...]\n",
 	options};
 
 /* A run, from the data to the last step. */
@@ -78,17 +80,13 @@ struct run {
 	struct trainer *trainer;
 	struct prefstore *data, *eval;
 	int ref, eval_ref; /* places of the reference's column */
-	int64_t records, steps, warmup;
+	int64_t records, steps;
+	struct schedule schedule;
 	struct batch batch;
 	struct metrics metrics;
 	struct prefwriter *emit;
 	int emit_place;
 };
-
-static bool pairs(void)
-{
-	return loss_needs_reference((enum loss_kind)loss_kind);
-}
 
 /* The place of the reference's column, which must be this model's. */
 static int find_reference(const struct run *r, const struct prefstore *s, int *place, struct err *err)
@@ -98,7 +96,7 @@ static int find_reference(const struct run *r, const struct prefstore *s, int *p
 	const char *made;
 
 	*place = -1;
-	if (!pairs())
+	if (!loss_needs_reference(&loss))
 		return 0;
 	*place = pref_schema_find(prefstore_schema(s), reference);
 	if (*place < 0)
@@ -109,6 +107,9 @@ static int find_reference(const struct run *r, const struct prefstore *s, int *p
 		return err_set(err, ERR_MISMATCH,
 			"'logp.%.40s' comes from model %.12s, this model is %.12s (--allow-mismatch to go on)",
 			reference, made ? made : "(unknown)", r->model_sha256);
+	if (loss_needs_ref_tokens(&loss) && !prefstore_schema(s)->tlogp[*place])
+		return err_set(err, ERR_MISMATCH, "--ld-alpha needs 'tlogp.%.40s'; ref-logp adds it without --no-tokens",
+			reference);
 	return 0;
 }
 
@@ -126,8 +127,7 @@ static struct prefstore *open_data(struct run *r, char *const *paths, int n, int
 }
 
 /* Reads all records once: the largest decide about memory, and what is damaged is found before work starts. */
-static int scan(const struct run *r, struct prefstore *s, int64_t *rows, int64_t *counted, int64_t *longest,
-	struct err *err)
+static int scan(struct prefstore *s, int64_t *rows, int64_t *counted, int64_t *longest, struct err *err)
 {
 	struct pref_rec rec;
 
@@ -136,7 +136,7 @@ static int scan(const struct run *r, struct prefstore *s, int64_t *rows, int64_t
 
 		if (prefstore_get(s, i, &rec, err))
 			return -1;
-		k = trainer_completions(&r->options, &(struct example){.k = rec.k});
+		k = loss_completions(&loss, rec.k);
 		n = pack_rows(rec.seg, (int)k);
 		for (int c = 0; c < k; c++) {
 			int64_t len = pref_len(&rec, 0) + pref_len(&rec, c + 1);
@@ -156,7 +156,7 @@ static int plan(struct run *r, struct err *err)
 	int64_t rows = 1, counted = 1, longest = 1, most;
 	double need, have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
 
-	if (scan(r, r->data, &rows, &counted, &longest, err) || (r->eval && scan(r, r->eval, &rows, &counted, &longest, err)))
+	if (scan(r->data, &rows, &counted, &longest, err) || (r->eval && scan(r->eval, &rows, &counted, &longest, err)))
 		return -1;
 	/* A micro-batch holds whole records up to the budget, and never more than a batch of the largest. */
 	most = rows > micro_tokens ? rows : micro_tokens;
@@ -187,6 +187,12 @@ static int open_emit(struct run *r, struct err *err)
 	return emit_path && !r->emit ? -1 : 0;
 }
 
+/* Steps, or below 1 a share of all. */
+static int64_t steps_of(const struct run *r, double x)
+{
+	return (int64_t)(x < 1 ? x * (double)r->steps + 0.5 : x);
+}
+
 static int open_run(struct run *r, char **paths, int n, struct err *err)
 {
 	int64_t per_epoch;
@@ -207,9 +213,10 @@ static int open_run(struct run *r, char **paths, int n, struct err *err)
 		return err_set(err, ERR_FAILED, "the stream holds no records");
 	per_epoch = (r->records + batch_size - 1) / batch_size;
 	r->steps = max_steps && max_steps < epochs * per_epoch ? max_steps : epochs * per_epoch;
-	r->warmup = (int64_t)(warmup < 1 ? warmup * (double)r->steps + 0.5 : warmup);
+	r->schedule = (struct schedule){.kind = (enum schedule_kind)schedule, .warmup = steps_of(r, warmup),
+		.decay = steps_of(r, decay), .steps = r->steps, .floor = floor_share};
 	r->options = (struct trainer_options){
-		.loss = {(enum loss_kind)loss_kind, beta, smoothing},
+		.loss = loss,
 		.clip = clip,
 		.beta1 = beta1,
 		.beta2 = beta2,
@@ -218,7 +225,7 @@ static int open_run(struct run *r, char **paths, int n, struct err *err)
 		.batch_tokens = micro_tokens,
 	};
 	r->trainer = trainer_new(&r->model, ops_find("cpu"), &r->options, err);
-	if (!r->trainer || plan(r, err) || metrics_open(&r->metrics, log_path, pairs(), err))
+	if (!r->trainer || plan(r, err) || metrics_open(&r->metrics, log_path, &loss, err))
 		return -1;
 	return open_emit(r, err);
 }
@@ -247,25 +254,28 @@ static int emit(struct run *r, struct err *err)
 
 static int evaluate(struct run *r, int64_t step, double epoch, struct err *err)
 {
-	struct trainer_step all = {0}, part;
+	struct judge_step all = {0}, part;
 	uint64_t n = r->eval ? prefstore_records(r->eval) : 0;
+	double value;
 
 	for (uint64_t i = 0; i < n;) {
 		batch_clear(&r->batch);
 		for (; i < n && r->batch.n < (size_t)batch_size; i++)
-			if (batch_add(&r->batch, r->eval, i, r->eval_ref, err))
+			if (batch_add(&r->batch, r->eval, i, r->eval_ref, loss_needs_ref_tokens(&loss), err))
 				return -1;
 		if (trainer_evaluate(r->trainer, r->batch.examples, (int64_t)r->batch.n, &part, err))
 			return -1;
-		trainer_step_merge(&all, &part);
+		judge_step_add(&all, &part);
 	}
 	if (!n)
 		return 0;
-	if (pairs())
-		cmd_say("step %lld: eval loss %.4f, accuracy %.4f, margin %.4f", (long long)step, all.loss,
-			all.accuracy, all.margin);
+	value = metrics_mean(all.loss, all.loss_weight);
+	if (all.compared)
+		cmd_say("step %lld: eval loss %.4f, accuracy %.4f, margin %.4f", (long long)step, value,
+			metrics_mean(all.right, (double)all.compared), metrics_mean(all.margin, (double)all.compared));
 	else
-		cmd_say("step %lld: eval loss %.4f, tokens predicted first %.4f", (long long)step, all.loss, all.hits);
+		cmd_say("step %lld: eval loss %.4f, tokens predicted first %.4f", (long long)step, value,
+			metrics_mean(all.chosen.hits, (double)all.chosen.counted));
 	return metrics_eval(&r->metrics, step, epoch, &all, err);
 }
 
@@ -279,39 +289,42 @@ static uint64_t record_at(const struct run *r, int64_t at)
 
 static int train(struct run *r, struct err *err)
 {
-	struct trainer_step since = {0}, s;
+	struct judge_step since = {0}, s;
 	int64_t per_epoch = (r->records + batch_size - 1) / batch_size, tokens = 0, logged = 0;
+	double last = 0;
 
 	if (evaluate(r, 0, 0, err))
 		return -1;
 	cmd_progress_start("steps", (uint64_t)r->steps);
 	for (int64_t step = 0; step < r->steps; step++) {
 		int64_t epoch = step / per_epoch, first = step % per_epoch * batch_size, n = r->records - first;
-		double rate = lr * schedule_factor((enum schedule_kind)schedule, step, r->warmup, r->steps);
+		double rate = lr * schedule_factor(&r->schedule, step);
 		double passed = (double)(step + 1) / (double)per_epoch;
 
 		n = n < batch_size ? n : batch_size;
 		batch_clear(&r->batch);
 		for (int64_t i = 0; i < n; i++)
-			if (batch_add(&r->batch, r->data, record_at(r, epoch * r->records + first + i), r->ref, err))
+			if (batch_add(&r->batch, r->data, record_at(r, epoch * r->records + first + i), r->ref,
+				    loss_needs_ref_tokens(&loss), err))
 				return -1;
 		if (trainer_step(r->trainer, r->batch.examples, n, rate, &s, err) || emit(r, err))
 			return -1;
 		tokens += s.tokens;
-		trainer_step_merge(&since, &s);
+		judge_step_add(&since, &s);
 		if (step + 1 - logged == log_every || step + 1 == r->steps) {
 			if (metrics_train(&r->metrics, step + 1, passed, rate, tokens, &since, err))
 				return -1;
-			since = (struct trainer_step){0};
+			since = (struct judge_step){0};
 			logged = step + 1;
 		}
-		cmd_progress((uint64_t)step + 1, ", loss %.4f", s.loss);
+		last = metrics_mean(s.loss, s.loss_weight);
+		cmd_progress((uint64_t)step + 1, ", loss %.4f", last);
 		if (((eval_every && (step + 1) % eval_every == 0) || step + 1 == r->steps) &&
 			evaluate(r, step + 1, passed, err))
 			return -1;
 	}
 	cmd_progress_end();
-	cmd_say("%lld steps, %lld tokens, last loss %.4f", (long long)r->steps, (long long)tokens, s.loss);
+	cmd_say("%lld steps, %lld tokens, last loss %.4f", (long long)r->steps, (long long)tokens, last);
 	return 0;
 }
 
@@ -344,14 +357,21 @@ int main(int argc, char **argv)
 	int first = cmd_parse(&cmd, argc, argv);
 	struct err err = ERR_INIT;
 
+	cmd_loss_settle(&loss_how, &loss);
 	if (!io.output)
 		cmd_usage("-o OUT is missing");
 	if (!folder == !config)
 		cmd_usage("one of -m MODEL and --init CONFIG is needed");
-	if (loss_kind == LOSS_SFT)
-		cmd_refuse("with --loss sft", "beta", "label-smoothing", "reference", "emit", NULL);
+	if (!loss_needs_reference(&loss))
+		cmd_refuse("with a loss that needs none", "reference", NULL);
 	else if (config)
-		cmd_usage("--init starts from random weights, which only --loss sft can train");
+		cmd_usage("--init starts from random weights, which are no reference's: --loss sft can train them");
+	if (loss_completions(&loss, 2) == 1)
+		cmd_refuse("with --loss sft", "emit", NULL);
+	if (schedule != SCHEDULE_WSD)
+		cmd_refuse("without --schedule wsd", "decay", NULL);
+	if (schedule == SCHEDULE_CONSTANT)
+		cmd_refuse("with --schedule constant", "min-lr", NULL);
 	if (no_shuffle && !config)
 		cmd_refuse("with --no-shuffle", "seed", NULL);
 	if (!eval_path)
@@ -363,7 +383,7 @@ int main(int argc, char **argv)
 	if (log_path && emit_path && !strcmp(log_path, "-") && !strcmp(emit_path, "-"))
 		cmd_usage("--log and --emit cannot both be standard output");
 	if (lr < 0)
-		lr = loss_kind == LOSS_SFT ? 2e-5 : 1e-6;
+		lr = loss_completions(&loss, 2) == 1 ? 2e-5 : 1e-6;
 	if (run(argv + first, argc - first, &err))
 		cmd_die(&err);
 	return 0;

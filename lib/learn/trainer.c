@@ -6,11 +6,6 @@
 
 #include "base/mem.h"
 
-/* How far the policy may be from the reference before the first update: rounding, not another model. */
-#define GATE_ABSOLUTE 1e-3
-#define GATE_RELATIVE 1e-4
-#define GATE_LOSS 1e-2
-
 struct trainer {
 	struct model *m;
 	const struct ops *ops;
@@ -19,6 +14,7 @@ struct trainer {
 	float *grads, *moment1, *moment2; /* [m->params.count] */
 	int64_t steps;
 	struct pack pack;
+	struct judge judge;
 	struct logp_row *rows; /* of the batch */
 	float *dlogp;
 	size_t rows_cap, dlogp_cap;
@@ -32,7 +28,8 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 
 	if (!t)
 		return NULL;
-	*t = (struct trainer){.m = m, .ops = ops, .o = *o, .pack = PACK_INIT};
+	*t = (struct trainer){.m = m, .ops = ops, .o = *o, .pack = PACK_INIT, .judge = JUDGE_INIT};
+	t->judge.loss = &t->o.loss;
 	t->decoder = decoder_new(m, ops, true, err);
 	t->grads = mem_new_aligned(n, sizeof *t->grads, err);
 	t->moment1 = mem_new_aligned(n, sizeof *t->moment1, err);
@@ -52,6 +49,7 @@ void trainer_free(struct trainer *t)
 		return;
 	decoder_free(t->decoder);
 	pack_release(&t->pack);
+	judge_release(&t->judge);
 	free(t->grads);
 	free(t->moment1);
 	free(t->moment2);
@@ -70,192 +68,171 @@ const struct logp_row *trainer_rows(const struct trainer *t)
 	return t->rows;
 }
 
-int trainer_completions(const struct trainer_options *o, const struct example *e)
-{
-	return o->loss.kind == LOSS_SFT ? 1 : e->k;
-}
+/* ---- a pass over a batch */
 
-static int64_t counted(const struct example *e, int completion)
-{
-	return e->seg[completion + 2] - e->seg[completion + 1] - e->uncounted[completion];
-}
+struct pass {
+	struct trainer *t;
+	const struct example *batch;
+	int64_t n;
+	bool learn;
+	/* The micro-batch: examples from from to to, whose rows begin at first. */
+	int64_t from, to, first, counted;
+};
 
-static int64_t example_counted(const struct trainer *t, const struct example *e)
+static int64_t counted(const struct trainer *t, const struct example *e)
 {
 	int64_t n = 0;
 
-	for (int c = 0; c < trainer_completions(&t->o, e); c++)
-		n += counted(e, c);
+	for (int c = 0; c < loss_completions(&t->o.loss, e->k); c++)
+		n += example_counted(e, c);
 	return n;
-}
-
-/* Sums over an example's completion c, whose rows these are. */
-struct sums {
-	double logp, logit, entropy, hits;
-};
-
-static struct sums sum_rows(const struct logp_row *rows, int64_t n)
-{
-	struct sums s = {0};
-
-	for (int64_t i = 0; i < n; i++) {
-		s.logp += rows[i].logp;
-		s.logit += rows[i].mean;
-		s.entropy += rows[i].entropy;
-		s.hits += rows[i].hit;
-	}
-	return s;
-}
-
-static void fill(float *p, int64_t n, double x)
-{
-	for (int64_t i = 0; i < n; i++)
-		p[i] = (float)x;
-}
-
-static int not_finite(const struct trainer *t, const struct example *e, const char *what, double x, struct err *err)
-{
-	return err_set(err, ERR_FAILED, "step %lld, record %016llx: %s is %g", (long long)t->steps + 1,
-		(unsigned long long)e->id, what, x);
-}
-
-/* Before the first update the policy is the reference, or something is mixed up. */
-static int gate(const struct example *e, int c, double logp, struct err *err)
-{
-	double ref = e->ref[c];
-
-	if (fabs(logp - ref) <= GATE_ABSOLUTE + GATE_RELATIVE * fabs(ref))
-		return 0;
-	return err_set(err, ERR_MISMATCH,
-		"record %016llx: before the first update the policy gives its %s completion log-prob %.6g, the "
-		"reference's in the stream is %.6g",
-		(unsigned long long)e->id, c ? "rejected" : "chosen", logp, ref);
-}
-
-/*
- * One example's part of the loss, whose rows these are: metrics into s as sums, and, where dlogp is not
- * NULL, the loss's derivative by each row. tokens: counted in the whole batch, of n examples.
- */
-static int judge(const struct trainer *t, const struct example *e, const struct logp_row *rows, float *dlogp,
-	int64_t n, int64_t tokens, struct trainer_step *s, struct err *err)
-{
-	const struct loss *l = &t->o.loss;
-	int64_t nw = counted(e, 0), nl;
-	struct sums w = sum_rows(rows, nw), r;
-	double gw, gl, loss, rw, rl;
-
-	s->chosen_logp += w.logp;
-	s->chosen_logit += w.logit;
-	s->entropy += w.entropy;
-	s->hits += w.hits;
-	s->chosen_counted += nw;
-	s->counted += nw;
-	if (l->kind == LOSS_SFT) {
-		s->loss -= w.logp;
-		if (dlogp)
-			fill(dlogp, nw, -1.0 / (double)tokens);
-		return isfinite(w.logp) ? 0 : not_finite(t, e, "its log-prob", w.logp, err);
-	}
-	nl = counted(e, 1);
-	r = sum_rows(rows + nw, nl);
-	loss = loss_pair(l, w.logp, r.logp, e->ref[0], e->ref[1], &gw, &gl);
-	if (!isfinite(loss) || !isfinite(gw) || !isfinite(gl))
-		return not_finite(t, e, "its loss", loss, err);
-	if (dlogp && t->steps == 0 && (gate(e, 0, w.logp, err) || gate(e, 1, r.logp, err)))
-		return -1;
-	rw = l->beta * (w.logp - e->ref[0]);
-	rl = l->beta * (r.logp - e->ref[1]);
-	s->loss += loss;
-	s->rejected_logp += r.logp;
-	s->rejected_logit += r.logit;
-	s->entropy += r.entropy;
-	s->counted += nl;
-	s->chosen_reward += rw;
-	s->rejected_reward += rl;
-	s->margin += rw - rl;
-	s->accuracy += rw > rl;
-	if (dlogp) {
-		fill(dlogp, nw, gw / (double)n);
-		fill(dlogp + nw, nl, gl / (double)n);
-	}
-	return 0;
-}
-
-/* Sums to means. */
-static void average(const struct trainer *t, struct trainer_step *s)
-{
-	int64_t rejected = s->counted - s->chosen_counted;
-	double n = (double)s->examples;
-
-	s->loss /= t->o.loss.kind == LOSS_SFT ? (double)s->chosen_counted : n;
-	s->chosen_logp /= n;
-	s->rejected_logp /= n;
-	s->chosen_reward /= n;
-	s->rejected_reward /= n;
-	s->accuracy /= n;
-	s->margin /= n;
-	s->chosen_logit /= (double)s->chosen_counted;
-	s->rejected_logit /= rejected ? (double)rejected : 1;
-	s->entropy /= (double)s->counted;
-	s->hits /= (double)s->chosen_counted;
 }
 
 static int check_example(const struct trainer *t, const struct example *e, struct err *err)
 {
+	const char *misfit = loss_misfit(&t->o.loss, e->k, e->label);
 	unsigned long long id = e->id;
 
-	if (t->o.loss.kind != LOSS_SFT && e->k != 2)
-		return err_set(err, ERR_MISMATCH, "record %016llx has %d completions; loss '%s' takes pairs", id, e->k,
-			loss_names[t->o.loss.kind]);
-	for (int c = 0; c < trainer_completions(&t->o, e); c++)
-		if (counted(e, c) < 1)
-			return err_set(err, ERR_FAILED, "record %016llx: completion %d has no token that counts", id,
-				c + 1);
+	if (misfit)
+		return err_set(err, ERR_MISMATCH, "record %016llx has %d completion%s: %s", id, e->k, e->k == 1 ? "" : "s",
+			misfit);
+	for (int c = 0; c < loss_completions(&t->o.loss, e->k); c++)
+		if (example_counted(e, c) < 1)
+			return err_set(err, ERR_FAILED, "record %016llx: completion %d has no token that counts", id, c + 1);
 	return 0;
 }
 
-/* Forward, and backward where asked for, over the whole batch, micro-batch by micro-batch. */
-static int pass(struct trainer *t, const struct example *batch, int64_t n, bool backward, struct trainer_step *s,
-	struct err *err)
+static int begin(struct pass *p, struct err *err)
 {
-	int64_t tokens = 0, done = 0, end;
+	struct trainer *t = p->t;
+	int64_t tokens = 0, first = 0, completions = 0;
 
-	*s = (struct trainer_step){.examples = n};
-	for (int64_t i = 0; i < n; i++) {
-		if (check_example(t, &batch[i], err))
+	for (int64_t i = 0; i < p->n; i++) {
+		if (check_example(t, &p->batch[i], err))
 			return -1;
-		tokens += example_counted(t, &batch[i]);
-		s->tokens += batch[i].seg[trainer_completions(&t->o, &batch[i]) + 1] - batch[i].seg[0];
+		tokens += counted(t, &p->batch[i]);
+		first += example_counted(&p->batch[i], 0);
+		completions += loss_completions(&t->o.loss, p->batch[i].k);
 	}
 	if (mem_grow(&t->rows, &t->rows_cap, (size_t)tokens, sizeof *t->rows, err) ||
 		mem_grow(&t->dlogp, &t->dlogp_cap, (size_t)tokens, sizeof *t->dlogp, err))
 		return -1;
-	for (int64_t i = 0; i < n; i = end) {
-		int64_t first = done;
+	t->judge.gate = p->learn && t->steps == 0;
+	return judge_begin(&t->judge, p->n, completions, first, err);
+}
 
-		pack_clear(&t->pack);
-		for (end = i; end < n; end++) {
-			const struct example *e = &batch[end];
-			int k = trainer_completions(&t->o, e);
+/* Packs the next micro-batch; false at the end. */
+static bool next(struct pass *p, struct err *err, int *rc)
+{
+	struct trainer *t = p->t;
 
-			if (end > i && t->pack.rows + pack_rows(e->seg, k) > t->o.batch_tokens)
-				break;
-			if (pack_add(&t->pack, e->tokens, e->seg, k, e->uncounted, err))
-				return -1;
-		}
-		if (decoder_forward(t->decoder, &t->pack, t->rows + first, err))
-			return err_at(err, "step %lld, records from %016llx", (long long)t->steps + 1,
-				(unsigned long long)batch[i].id);
-		for (int64_t j = i; j < end; j++) {
-			if (judge(t, &batch[j], t->rows + done, backward ? t->dlogp + done : NULL, n, tokens, s, err))
-				return -1;
-			done += example_counted(t, &batch[j]);
-		}
-		if (backward)
-			decoder_backward(t->decoder, &t->pack, t->rows + first, t->dlogp + first, t->grads);
+	p->from = p->to;
+	p->first += p->counted;
+	p->counted = 0;
+	pack_clear(&t->pack);
+	for (; p->to < p->n && *rc == 0; p->to++) {
+		const struct example *e = &p->batch[p->to];
+		int k = loss_completions(&t->o.loss, e->k);
+
+		if (p->to > p->from && t->pack.rows + pack_rows(e->seg, k) > t->o.batch_tokens)
+			break;
+		*rc = pack_add(&t->pack, e->tokens, e->seg, k, e->uncounted, err);
+		p->counted += counted(t, e);
 	}
-	average(t, s);
+	return *rc == 0 && p->to > p->from;
+}
+
+static void rewind_pass(struct pass *p)
+{
+	p->from = p->to = p->first = p->counted = 0;
+}
+
+static int forward(struct pass *p, struct err *err)
+{
+	struct trainer *t = p->t;
+
+	if (decoder_forward(t->decoder, &t->pack, t->rows + p->first, err) == 0)
+		return 0;
+	return err_at(err, "step %lld, records from %016llx", (long long)t->steps + 1,
+		(unsigned long long)p->batch[p->from].id);
+}
+
+static int add(struct pass *p, struct err *err)
+{
+	struct trainer *t = p->t;
+	int64_t at = p->first;
+
+	for (int64_t i = p->from; i < p->to; i++) {
+		if (judge_add(&t->judge, &p->batch[i], t->rows + at, t->steps, err))
+			return -1;
+		at += counted(t, &p->batch[i]);
+	}
 	return 0;
+}
+
+static void backward(struct pass *p)
+{
+	struct trainer *t = p->t;
+
+	decoder_backward(t->decoder, &t->pack, t->rows + p->first, t->dlogp + p->first, t->grads);
+}
+
+/* Evaluates the examples from from to to, whose rows begin at first. */
+static int judge(struct pass *p, int64_t from, int64_t to, int64_t first, struct err *err)
+{
+	struct trainer *t = p->t;
+
+	return judge_eval(&t->judge, from, to, p->learn, p->learn ? t->dlogp + first : NULL, t->steps, err);
+}
+
+/* Each micro-batch is done with before the next one. */
+static int run_by_parts(struct pass *p, struct err *err)
+{
+	int rc = 0;
+
+	while (next(p, err, &rc)) {
+		if (forward(p, err) || add(p, err) || judge(p, p->from, p->to, p->first, err))
+			return -1;
+		if (p->learn)
+			backward(p);
+	}
+	return rc;
+}
+
+/* The loss sees the whole batch before any derivative is known. */
+static int run_at_once(struct pass *p, struct err *err)
+{
+	bool alone = false;
+	int rc = 0;
+
+	while (next(p, err, &rc)) {
+		alone = p->from == 0 && p->to == p->n;
+		if (forward(p, err) || add(p, err))
+			return -1;
+	}
+	if (rc || judge(p, 0, p->n, 0, err))
+		return -1;
+	if (!p->learn)
+		return 0;
+	rewind_pass(p);
+	while (next(p, err, &rc)) {
+		if (!alone && forward(p, err))
+			return -1;
+		backward(p);
+	}
+	return rc;
+}
+
+static int run(struct trainer *t, const struct example *batch, int64_t n, bool learn, struct judge_step *s,
+	struct err *err)
+{
+	struct pass p = {.t = t, .batch = batch, .n = n, .learn = learn};
+	int rc = begin(&p, err);
+
+	if (rc == 0)
+		rc = loss_needs_batch(&t->o.loss) ? run_at_once(&p, err) : run_by_parts(&p, err);
+	*s = t->judge.step;
+	return rc;
 }
 
 static void update(struct trainer *t, double lr, double norm)
@@ -281,56 +258,25 @@ static void update(struct trainer *t, double lr, double norm)
 	}
 }
 
-int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct trainer_step *s,
+int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err)
 {
-	double start = loss_needs_reference(t->o.loss.kind) ? loss_at_start(&t->o.loss) : 0;
+	double norm;
 
 	memset(t->grads, 0, t->m->params.count * sizeof *t->grads);
-	if (pass(t, batch, n, true, s, err))
+	if (run(t, batch, n, true, s, err))
 		return -1;
-	if (t->steps == 0 && start && fabs(s->loss - start) > GATE_LOSS)
-		return err_set(err, ERR_MISMATCH, "before the first update the loss is %.6g instead of %.6g", s->loss,
-			start);
-	s->grad_norm = sqrt(t->ops->sum_squares(t->ops, t->grads, (int64_t)t->m->params.count));
-	if (!isfinite(s->grad_norm))
+	norm = sqrt(t->ops->sum_squares(t->ops, t->grads, (int64_t)t->m->params.count));
+	if (!isfinite(norm))
 		return err_set(err, ERR_FAILED, "step %lld, records from %016llx: the gradient's norm is %g",
-			(long long)t->steps + 1, (unsigned long long)batch[0].id, s->grad_norm);
-	update(t, lr, s->grad_norm);
+			(long long)t->steps + 1, (unsigned long long)batch[0].id, norm);
+	s->grad_norm = norm * (double)n;
+	update(t, lr, norm);
 	return 0;
 }
 
-int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct trainer_step *s,
+int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct judge_step *s,
 	struct err *err)
 {
-	return pass(t, batch, n, false, s, err);
-}
-
-static double merge(double a, int64_t na, double b, int64_t nb)
-{
-	return na + nb ? (a * (double)na + b * (double)nb) / (double)(na + nb) : 0;
-}
-
-void trainer_step_merge(struct trainer_step *a, const struct trainer_step *b)
-{
-	int64_t n = a->examples, k = b->examples;
-	int64_t rejected_a = a->counted - a->chosen_counted, rejected_b = b->counted - b->chosen_counted;
-	bool pairs = b->counted > b->chosen_counted;
-
-	a->loss = pairs ? merge(a->loss, n, b->loss, k) : merge(a->loss, a->counted, b->loss, b->counted);
-	a->grad_norm = merge(a->grad_norm, n, b->grad_norm, k);
-	a->chosen_logp = merge(a->chosen_logp, n, b->chosen_logp, k);
-	a->rejected_logp = merge(a->rejected_logp, n, b->rejected_logp, k);
-	a->chosen_reward = merge(a->chosen_reward, n, b->chosen_reward, k);
-	a->rejected_reward = merge(a->rejected_reward, n, b->rejected_reward, k);
-	a->accuracy = merge(a->accuracy, n, b->accuracy, k);
-	a->margin = merge(a->margin, n, b->margin, k);
-	a->chosen_logit = merge(a->chosen_logit, a->chosen_counted, b->chosen_logit, b->chosen_counted);
-	a->rejected_logit = merge(a->rejected_logit, rejected_a, b->rejected_logit, rejected_b);
-	a->entropy = merge(a->entropy, a->counted, b->entropy, b->counted);
-	a->hits = merge(a->hits, a->chosen_counted, b->hits, b->chosen_counted);
-	a->examples += k;
-	a->tokens += b->tokens;
-	a->counted += b->counted;
-	a->chosen_counted += b->chosen_counted;
+	return run(t, batch, n, false, s, err);
 }

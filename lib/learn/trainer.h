@@ -1,10 +1,11 @@
 /*
  * Training: a batch of examples to one update of a model's weights. A batch is cut into micro-batches of
  * whole records by a budget of tokens; their gradients add up in one array, which is where a sum over
- * machines belongs.
+ * machines belongs. Losses that look at a whole batch see all of it: where it takes several micro-batches,
+ * the forward pass is then made twice.
  *
  *	struct trainer *t = trainer_new(&model, ops, &options, err);
- *	struct trainer_step s;
+ *	struct judge_step s;
  *
  *	trainer_step(t, examples, n, lr, &s, err);        updates model.weights
  *	trainer_free(t);
@@ -15,37 +16,14 @@
 #define LEARN_TRAINER_H
 
 #include "base/err.h"
-#include "learn/loss.h"
+#include "learn/judge.h"
 #include "model/decoder.h"
 
-/* One record. Everything is the caller's, and must live as long as the call. */
-struct example {
-	uint64_t id;           /* names it in errors */
-	int k;                 /* completions, best first */
-	const int32_t *tokens; /* as pack_add() takes them */
-	const int64_t *seg, *uncounted;
-	const float *ref; /* [k] the reference's log-probs, where the loss needs them */
-};
-
 struct trainer_options {
-	struct loss loss;
-	double clip; /* the gradient's norm is held to it; 0: it is not */
+	struct loss loss; /* settled */
+	double clip;	  /* the gradient's norm is held to it; 0: it is not */
 	double beta1, beta2, eps, weight_decay;
 	int64_t batch_tokens; /* a micro-batch's budget; a longer record is one alone */
-};
-
-/* One step, or one evaluation; means are over examples where nothing else is said. */
-struct trainer_step {
-	int64_t examples;
-	int64_t tokens;  /* of prompts and completions, each once */
-	double loss;
-	double grad_norm; /* before clipping; 0 in evaluation */
-	/* Sums of log-probs over each completion, and rewards beta (p - q): of pairs only. */
-	double chosen_logp, rejected_logp, chosen_reward, rejected_reward, accuracy, margin;
-	double chosen_logit, rejected_logit; /* mean over counted tokens and the vocabulary */
-	double entropy;                      /* nats, mean over counted tokens */
-	double hits;                         /* share of counted tokens of chosen completions predicted first */
-	int64_t counted, chosen_counted;     /* tokens that entropy and hits stand for */
 };
 
 struct trainer;
@@ -64,20 +42,14 @@ size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t 
  * ERR_MISMATCH names the record. A log-prob, loss or gradient that is not finite is ERR_FAILED. The weights
  * are changed only on success.
  */
-int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct trainer_step *s,
+int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err);
 
 /* The same without gradient, gate and update. */
-int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct trainer_step *s,
+int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct judge_step *s,
 	struct err *err);
 
 /* Log-probs of the last batch's counted tokens, examples and their completions in order. */
 const struct logp_row *trainer_rows(const struct trainer *t);
-
-/* The completions of example e that the loss looks at: all of a pair, the first for LOSS_SFT. */
-int trainer_completions(const struct trainer_options *o, const struct example *e);
-
-/* Adds b to a: means weighted by what they stand for. a may be all zero. */
-void trainer_step_merge(struct trainer_step *a, const struct trainer_step *b);
 
 #endif

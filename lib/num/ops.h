@@ -88,6 +88,7 @@ struct logp_row {
 	float lse;     /* log sum exp of the logits */
 	float mean;    /* of the logits */
 	float entropy; /* of the softmax, in nats */
+	float square;  /* log of the sum of the squared probabilities */
 	bool hit;      /* the target has the (first) largest logit */
 };
 

@@ -276,7 +276,7 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 {
 	for (int64_t r = from; r < to; r++) {
 		const float *z = logits + r * vocab;
-		double sum = 0, mean = 0, weighted = 0;
+		double sum = 0, mean = 0, weighted = 0, squares = 0;
 		int64_t best = 0;
 
 		for (int64_t v = 0; v < vocab; v++) {
@@ -286,12 +286,14 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 		for (int64_t v = 0; v < vocab; v++) {
 			sum += exp((double)z[v] - z[best]);
 			weighted += exp((double)z[v] - z[best]) * z[v];
+			squares += exp(2 * ((double)z[v] - z[best]));
 		}
 		out[r] = (struct logp_row){
 			.logp = (float)(z[target[r]] - z[best] - log(sum)),
 			.lse = (float)(z[best] + log(sum)),
 			.mean = (float)mean,
 			.entropy = (float)(z[best] + log(sum) - weighted / sum),
+			.square = (float)(log(squares) - 2 * log(sum)),
 			.hit = best == target[r],
 		};
 	}

@@ -392,8 +392,8 @@ tstream import --vocab 51 test.jsonl | ref-logp -q -m llama --allow-mismatch -o 
 exits 4 "a larger vocabulary" dpo-step -q -m llama -o no larger.tsz
 exits 4 "also in --eval" dpo-step -q -m llama -o no --eval larger.tsz train.tsz
 ref-logp -q -m llama -o texts.tsz text.tsz
-exits 4 "records that are no pairs" dpo-step -q -m llama -o no texts.tsz
-says "completions; loss 'sigmoid' takes pairs" "are named"
+exits 4 "records that are no pairs" dpo-step -q -m llama -o no --no-shuffle texts.tsz
+says "dpo-step: record $(ids texts.tsz | head -n 1) has 1 completion: the loss takes pairs" "are named"
 echo '{"prompt":[1],"chosen":[2],"rejected":[]}' | tstream import | ref-logp -q -m llama -o empty.tsz
 exits 1 "a completion without tokens" dpo-step -q -m llama -o no empty.tsz
 says ": completion 2 has no token that counts" "is named"
@@ -456,14 +456,14 @@ $PYTHON model.py poison llama inf model.embed_tokens.weight # only token 49 has 
 echo nan >>before
 echo inf >>before
 exits 1 "weights that are no numbers" dpo-step -q -m nan -o no --allow-mismatch --no-shuffle train.tsz
-says "dpo-step: step 1, record $(head -n 1 ids.train): its loss is nan" "step and record are named"
+says "dpo-step: step 1, record $(head -n 1 ids.train): a log-prob is nan" "step and record are named"
 exits 1 "--loss sft" dpo-step -q -m nan -o no --loss sft --no-shuffle text.tsz
-says "dpo-step: step 1, record $(ids text.tsz | head -n 1): its log-prob is nan" "step and record are named"
+says "dpo-step: step 1, record $(ids text.tsz | head -n 1): a log-prob is nan" "step and record are named"
 n=$($PYTHON -c 'import json
 print(next(i for i, r in enumerate(map(json.loads, open("train.jsonl")))
            if 49 in r["prompt"] + r["chosen"][:-1] + r["rejected"][:-1]))')
 exits 1 "in one record only" dpo-step -q -m inf -o no --allow-mismatch --no-shuffle --batch-size 1 train.tsz
-says "dpo-step: step $((n + 1)), record $(sed -n $((n + 1))p ids.train): its loss is nan" "step and record are named"
+says "dpo-step: step $((n + 1)), record $(sed -n $((n + 1))p ids.train): a log-prob is nan" "step and record are named"
 exits 1 "a run that explodes" dpo-step -q -m llama -o no --lr 1000 --weight-decay 10 --epochs 100 --emit no.tsz --log log train.tsz
 grep -q '^dpo-step: step [0-9]*, record.* [0-9a-f]*: .* is .*\(nan\|inf\)$' err
 ok "is stopped" || note "$(cat err)"
@@ -525,10 +525,10 @@ done >got <<'EOF'
 -o_OUT_is_missing -m llama
 one_of_-m_MODEL_and_--init_CONFIG_is_needed -o no
 one_of_-m_MODEL_and_--init_CONFIG_is_needed -m llama --init llama/config.json -o no --loss sft
---init_starts_from_random_weights,_which_only_--loss_sft_can_train --init llama/config.json -o no
---beta_has_no_effect_with_--loss_sft -m llama -o no --loss sft --beta 0.1
---label-smoothing_has_no_effect_with_--loss_sft -m llama -o no --loss sft --label-smoothing 0
---reference_has_no_effect_with_--loss_sft -m llama -o no --loss sft --reference ref
+--init_starts_from_random_weights,_which_are_no_reference's:_--loss_sft_can_train_them --init llama/config.json -o no
+--beta_has_no_effect_with_this_loss -m llama -o no --loss sft --beta 0.1
+--label-smoothing_has_no_effect_with_this_loss -m llama -o no --loss sft --label-smoothing 0
+--reference_has_no_effect_with_a_loss_that_needs_none -m llama -o no --loss sft --reference ref
 --emit_has_no_effect_with_--loss_sft -m llama -o no --loss sft --emit no.tsz
 --seed_has_no_effect_with_--no-shuffle -m llama -o no --no-shuffle --seed 1
 --eval-every_has_no_effect_without_--eval -m llama -o no --eval-every 1

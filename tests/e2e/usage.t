@@ -53,7 +53,7 @@ check() { # PROGRAM [SUBCOMMAND]
 			mistake "--$name without an argument" "^$*: option '--$name' needs an argument\$" "$@" --$name
 			case $arg in
 			N | X | MIB | B | P)
-				for number in 1e99 nan inf -1 '' 3x x ' 1' '1 ' 1,5 99999999999999999999; do
+				for number in 1e99 nan inf -1e99 '' 3x x ' 1' '1 ' 1,5 99999999999999999999; do
 					mistake "--$name '$number'" "^$*: --$name: '$number' is not a \(whole \)*number from [-+0-9.e]* to [-+0-9.e]*\$" \
 						"$@" "--$name" "$number"
 				done
@@ -95,7 +95,7 @@ ok "tstream without a subcommand, or with another" || note "$(cat got)"
 # ---- one of several, and what is missing
 
 {
-	mistake "a loss" "^dpo-step: --loss: 'nonsense' is none of sigmoid, " dpo-step --loss nonsense
+	mistake "a loss" "^dpo-step: --loss: 'nonsense' is none of sigmoid, hinge, " dpo-step --loss nonsense
 	mistake "a schedule" "^dpo-step: --schedule: 'Linear' is none of linear, cosine, constant" dpo-step --schedule Linear
 	mistake "a dtype" "^ref-logp: --dtype: 'bf16' is none of f32" ref-logp --dtype bf16
 	mistake "a format" "^pref-fmt: --format: '' is none of " pref-fmt --format ''

@@ -481,6 +481,7 @@ static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 			check_close("logp", &rows[i].logp, &c.rows[i].logp, 1, 1e-6);
 			check_close("lse", &rows[i].lse, &c.rows[i].lse, 1, 1e-6);
 			check_close("entropy", &rows[i].entropy, &c.rows[i].entropy, 1, 1e-4);
+			check_close("square", &rows[i].square, &c.rows[i].square, 1, 1e-5);
 			assert_true(fabsf(rows[i].mean - c.rows[i].mean) < 1e-5f);
 			assert_int_equal(rows[i].hit, c.rows[i].hit);
 		}

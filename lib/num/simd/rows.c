@@ -242,7 +242,7 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 {
 	for (int64_t r = from; r < to; r++) {
 		const float *z = logits + r * vocab;
-		double sum = 0, weighted = 0, lse;
+		double sum = 0, weighted = 0, squares = 0, lse;
 		vf most = vec_set(z[0]);
 		float top;
 		int64_t i = 0;
@@ -254,19 +254,22 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 			top = z[i] > top ? z[i] : top;
 		for (int64_t c = 0; c < vocab; c += CHUNK) {
 			int64_t end = c + CHUNK < vocab ? c + CHUNK : vocab;
-			vf sums = {0}, moments = {0}, x, e;
+			vf sums = {0}, moments = {0}, square = {0}, x, e;
 
 			for (i = c; i + VL <= end; i += VL) {
 				x = vec_load(z + i) - top;
 				e = vec_exp(x);
 				sums += e;
 				moments += e * x;
+				square += e * e;
 			}
 			sum += vec_sum(sums);
 			weighted += vec_sum(moments);
+			squares += vec_sum(square);
 			for (; i < end; i++) {
 				sum += exp(z[i] - top);
 				weighted += exp(z[i] - top) * (z[i] - top);
+				squares += exp(2 * (z[i] - top));
 			}
 		}
 		lse = top + log(sum);
@@ -277,6 +280,7 @@ static void logp_forward(struct logp_row *out, const float *logits, const int32_
 			.lse = (float)lse,
 			.mean = (float)(sum_of(z, vocab) / (double)vocab),
 			.entropy = (float)(log(sum) - weighted / sum),
+			.square = (float)(log(squares) - 2 * log(sum)),
 			.hit = i == target[r] && z[i] == top,
 		};
 	}
