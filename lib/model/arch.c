@@ -75,12 +75,19 @@ int arch_describe(struct arch *a, const struct json *config, struct err *err)
 	return unknown(type, err);
 }
 
-const char *arch_tensor(const struct arch *a, enum role role)
+static const char *find_name(const struct family_name *n, enum role role)
 {
-	for (const struct family_name *n = a->family->names; n->name; n++)
+	for (; n && n->name; n++)
 		if (n->role == role)
 			return n->name;
 	return NULL;
+}
+
+const char *arch_tensor(const struct arch *a, enum role role)
+{
+	const char *name = find_name(a->family->more, role);
+
+	return name ? name : find_name(a->family->names, role);
 }
 
 bool arch_gated(const struct arch *a)

@@ -84,6 +84,7 @@ struct family_name {
 struct family {
 	const char *model_type;
 	const struct family_name *names; /* of all roles that it has; ended by NULL */
+	const struct family_name *more;  /* roles besides those, or with other names; ended by NULL; or NULL */
 	const char *optional_prefix;     /* that some checkpoints leave out of the names; or NULL */
 	const char *const *ignored;      /* ends of names of buffers that are no parameters; NULL-terminated */
 	int (*describe)(struct arch *a, const struct json *config, struct err *err);

@@ -48,6 +48,26 @@ int family_describe(struct arch *a, const struct json *c, const struct family_de
 	return arch_make_layers(a, err);
 }
 
+int family_biases(struct arch *a, const struct json *config, struct err *err)
+{
+	if (config_bool(config, "attention_bias", false, &a->qkv_bias, err))
+		return -1;
+	a->out_bias = a->qkv_bias;
+	return 0;
+}
+
+int family_describe_gemma(struct arch *a, const struct json *config, const struct family_defaults *d,
+	struct err *err)
+{
+	if (family_describe(a, config, d, err) ||
+		config_act(config, "hidden_activation", "gelu_pytorch_tanh", &a->act, err) ||
+		family_biases(a, config, err))
+		return -1;
+	a->gain_plus = 1;
+	a->embed_scale = sqrtf((float)a->hidden);
+	return 0;
+}
+
 int family_rotate(struct arch *a, const struct json *config, const struct rope_keys *keys, struct err *err)
 {
 	a->rotations = 1;

@@ -5,6 +5,10 @@
 #include "model/arch.h"
 #include "model/config.h"
 
+/* Llama's, which many share. */
+extern const struct family_name family_llama_names[];
+extern const char *const family_llama_ignored[];
+
 /* What transformers' class has where config.json has no such key. */
 struct family_defaults {
 	int64_t vocab, hidden, inner, layers, heads;
@@ -21,6 +25,13 @@ struct family_defaults {
  * Null for num_key_value_heads is as many as heads, for head_dim hidden / heads, whatever the defaults.
  */
 int family_describe(struct arch *a, const struct json *config, const struct family_defaults *d, struct err *err);
+
+/* attention_bias: biases on queries, keys, values and attention's output. */
+int family_biases(struct arch *a, const struct json *config, struct err *err);
+
+/* family_describe() and what the first Gemma and those after it have in common. */
+int family_describe_gemma(struct arch *a, const struct json *config, const struct family_defaults *d,
+	struct err *err);
 
 /* The rotation of all layers, of a->head_dim features by `keys`. */
 int family_rotate(struct arch *a, const struct json *config, const struct rope_keys *keys, struct err *err);

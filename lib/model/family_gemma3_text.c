@@ -3,31 +3,16 @@
  * and keys, and one full layer in six; full and sliding layers have rotations of their own. rope_scaling is for
  * the full ones. attn_logit_softcapping is a key without effect.
  */
-#include <math.h>
-
 #include "model/family.h"
 
-static const struct family_name names[] = {
-	{ROLE_EMBED, "model.embed_tokens"},
-	{ROLE_NORM1, "model.layers.%d.input_layernorm"},
-	{ROLE_Q, "model.layers.%d.self_attn.q_proj"},
-	{ROLE_K, "model.layers.%d.self_attn.k_proj"},
-	{ROLE_V, "model.layers.%d.self_attn.v_proj"},
+static const struct family_name more[] = {
 	{ROLE_QNORM, "model.layers.%d.self_attn.q_norm"},
 	{ROLE_KNORM, "model.layers.%d.self_attn.k_norm"},
-	{ROLE_OUT, "model.layers.%d.self_attn.o_proj"},
 	{ROLE_POST1, "model.layers.%d.post_attention_layernorm"},
 	{ROLE_NORM2, "model.layers.%d.pre_feedforward_layernorm"},
-	{ROLE_GATE, "model.layers.%d.mlp.gate_proj"},
-	{ROLE_UP, "model.layers.%d.mlp.up_proj"},
-	{ROLE_DOWN, "model.layers.%d.mlp.down_proj"},
 	{ROLE_POST2, "model.layers.%d.post_feedforward_layernorm"},
-	{ROLE_NORM, "model.norm"},
-	{ROLE_HEAD, "lm_head"},
 	{0, NULL},
 };
-
-static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
 
 static int rotate(struct arch *a, const struct json *c, struct err *err)
 {
@@ -50,20 +35,21 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	double logits;
 	int64_t pattern;
 
-	if (family_describe(a, c, &defaults, err) ||
-		config_act(c, "hidden_activation", "gelu_pytorch_tanh", &a->act, err) ||
-		config_bool(c, "attention_bias", false, &a->qkv_bias, err) ||
+	if (family_describe_gemma(a, c, &defaults, err) ||
 		config_real_or_null(c, "final_logit_softcapping", 0, 0, &logits, err) ||
 		config_size(c, "sliding_window_pattern", 6, &pattern, err) || family_scale(a, c, err))
 		return -1;
-	a->out_bias = a->qkv_bias;
 	a->norm_by_head = true;
-	a->gain_plus = 1;
-	a->embed_scale = sqrtf((float)a->hidden);
 	a->logit_cap = (float)logits;
 	for (int64_t l = 0; l < a->layers; l++)
 		a->layer[l].sliding = (l + 1) % pattern != 0;
 	return family_slide(a, c, 4096, err) || rotate(a, c, err) ? -1 : 0;
 }
 
-const struct family family_gemma3_text = {"gemma3_text", names, NULL, ignored, describe};
+const struct family family_gemma3_text = {
+	.model_type = "gemma3_text",
+	.names = family_llama_names,
+	.more = more,
+	.ignored = family_llama_ignored,
+	.describe = describe,
+};

@@ -53,4 +53,10 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	return 0;
 }
 
-const struct family family_gpt2 = {"gpt2", names, "transformer.", ignored, describe};
+const struct family family_gpt2 = {
+	.model_type = "gpt2",
+	.names = names,
+	.optional_prefix = "transformer.",
+	.ignored = ignored,
+	.describe = describe,
+};

@@ -50,4 +50,9 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	return arch_make_layers(a, err) || family_rotate(a, c, &keys, err) ? -1 : 0;
 }
 
-const struct family family_gpt_neox = {"gpt_neox", names, NULL, ignored, describe};
+const struct family family_gpt_neox = {
+	.model_type = "gpt_neox",
+	.names = names,
+	.ignored = ignored,
+	.describe = describe,
+};

@@ -54,4 +54,10 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	return 0;
 }
 
-const struct family family_gptj = {"gptj", names, "transformer.", ignored, describe};
+const struct family family_gptj = {
+	.model_type = "gptj",
+	.names = names,
+	.optional_prefix = "transformer.",
+	.ignored = ignored,
+	.describe = describe,
+};

@@ -1,24 +1,6 @@
 /* Mistral 7B (Jiang et al., arXiv 2310.06825) and later: Llama with a sliding window, without biases. */
 #include "model/family.h"
 
-static const struct family_name names[] = {
-	{ROLE_EMBED, "model.embed_tokens"},
-	{ROLE_NORM1, "model.layers.%d.input_layernorm"},
-	{ROLE_Q, "model.layers.%d.self_attn.q_proj"},
-	{ROLE_K, "model.layers.%d.self_attn.k_proj"},
-	{ROLE_V, "model.layers.%d.self_attn.v_proj"},
-	{ROLE_OUT, "model.layers.%d.self_attn.o_proj"},
-	{ROLE_NORM2, "model.layers.%d.post_attention_layernorm"},
-	{ROLE_GATE, "model.layers.%d.mlp.gate_proj"},
-	{ROLE_UP, "model.layers.%d.mlp.up_proj"},
-	{ROLE_DOWN, "model.layers.%d.mlp.down_proj"},
-	{ROLE_NORM, "model.norm"},
-	{ROLE_HEAD, "lm_head"},
-	{0, NULL},
-};
-
-static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
-
 static int describe(struct arch *a, const struct json *c, struct err *err)
 {
 	static const struct family_defaults defaults = {.vocab = 32000, .hidden = 4096, .inner = 14336, .layers = 32,
@@ -30,4 +12,9 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	return family_slide_all(a, c, 4096, err) || family_rotate(a, c, &keys, err) ? -1 : 0;
 }
 
-const struct family family_mistral = {"mistral", names, NULL, ignored, describe};
+const struct family family_mistral = {
+	.model_type = "mistral",
+	.names = family_llama_names,
+	.ignored = family_llama_ignored,
+	.describe = describe,
+};

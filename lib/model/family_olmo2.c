@@ -22,8 +22,6 @@ static const struct family_name names[] = {
 	{0, NULL},
 };
 
-static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
-
 static int describe(struct arch *a, const struct json *c, struct err *err)
 {
 	static const struct family_defaults defaults = {.vocab = 50304, .hidden = 4096, .inner = 11008, .layers = 32,
@@ -31,10 +29,14 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	static const struct rope_keys keys = {.theta = 10000};
 
 	if (family_describe(a, c, &defaults, err) || config_act(c, "hidden_act", "silu", &a->act, err) ||
-		config_bool(c, "attention_bias", false, &a->qkv_bias, err))
+		family_biases(a, c, err))
 		return -1;
-	a->out_bias = a->qkv_bias;
 	return family_rotate(a, c, &keys, err);
 }
 
-const struct family family_olmo2 = {"olmo2", names, NULL, ignored, describe};
+const struct family family_olmo2 = {
+	.model_type = "olmo2",
+	.names = names,
+	.ignored = family_llama_ignored,
+	.describe = describe,
+};

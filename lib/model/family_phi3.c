@@ -14,8 +14,6 @@ static const struct family_name names[] = {
 	{0, NULL},
 };
 
-static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
-
 static int describe(struct arch *a, const struct json *c, struct err *err)
 {
 	static const struct family_defaults defaults = {.vocab = 32064, .hidden = 3072, .inner = 8192, .layers = 32,
@@ -28,4 +26,9 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	return family_slide_all(a, c, 0, err) || family_rotate(a, c, &keys, err) ? -1 : 0;
 }
 
-const struct family family_phi3 = {"phi3", names, NULL, ignored, describe};
+const struct family family_phi3 = {
+	.model_type = "phi3",
+	.names = names,
+	.ignored = family_llama_ignored,
+	.describe = describe,
+};

@@ -4,35 +4,18 @@
  */
 #include "model/family.h"
 
-static const struct family_name names[] = {
-	{ROLE_EMBED, "model.embed_tokens"},
-	{ROLE_NORM1, "model.layers.%d.input_layernorm"},
-	{ROLE_Q, "model.layers.%d.self_attn.q_proj"},
-	{ROLE_K, "model.layers.%d.self_attn.k_proj"},
-	{ROLE_V, "model.layers.%d.self_attn.v_proj"},
-	{ROLE_OUT, "model.layers.%d.self_attn.o_proj"},
-	{ROLE_NORM2, "model.layers.%d.post_attention_layernorm"},
-	{ROLE_GATE, "model.layers.%d.mlp.gate_proj"},
-	{ROLE_UP, "model.layers.%d.mlp.up_proj"},
-	{ROLE_DOWN, "model.layers.%d.mlp.down_proj"},
-	{ROLE_NORM, "model.norm"},
-	{ROLE_HEAD, "lm_head"},
-	{0, NULL},
-};
-
-static const char *const ignored[] = {".rotary_emb.inv_freq", NULL};
-
 static int rotate(struct arch *a, const struct json *c, struct err *err)
 {
 	static const struct rope_keys keys = {.theta = 2e6};
 	const struct json *list = json_get(c, "no_rope_layers"), *v = json_first(list);
+	bool listed = json_count(list) > 0;
 	int64_t interval, turns;
 
 	if (config_size(c, "no_rope_layer_interval", 4, &interval, err) || family_rotate(a, c, &keys, err))
 		return -1;
 	for (int64_t l = 0; l < a->layers; l++, v = json_next(v)) {
 		turns = (l + 1) % interval;
-		if (json_count(list) && !json_int(v, &turns))
+		if (listed && !json_int(v, &turns))
 			return err_set(err, ERR_CORRUPT, "'no_rope_layers' is not a list of %lld numbers",
 				(long long)a->layers);
 		if (!turns)
@@ -48,14 +31,18 @@ static int describe(struct arch *a, const struct json *c, struct err *err)
 	bool slides;
 
 	if (family_describe(a, c, &defaults, err) || config_act(c, "hidden_act", "silu", &a->act, err) ||
-		config_bool(c, "attention_bias", false, &a->qkv_bias, err) ||
+		family_biases(a, c, err) ||
 		config_bool(c, "mlp_bias", false, &a->mlp_bias, err) ||
 		config_bool(c, "use_sliding_window", false, &slides, err) || rotate(a, c, err))
 		return -1;
-	a->out_bias = a->qkv_bias;
 	for (int64_t l = 0; l < a->layers; l++)
 		a->layer[l].sliding = a->layer[l].rotation < 0;
 	return slides ? family_slide(a, c, 0, err) : 0;
 }
 
-const struct family family_smollm3 = {"smollm3", names, NULL, ignored, describe};
+const struct family family_smollm3 = {
+	.model_type = "smollm3",
+	.names = family_llama_names,
+	.ignored = family_llama_ignored,
+	.describe = describe,
+};

@@ -23,7 +23,7 @@ import lm  # noqa: E402
 import torch_dpo  # noqa: E402
 from cases import CASES  # noqa: E402
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 STEPS = 4
 count = failed = 0
 
@@ -85,7 +85,7 @@ def check_training(name, model, params, pairs_path, stream, *loss, theirs=None):
         "--epochs", "100", "--no-shuffle", "--schedule", "constant", "--micro-tokens", "100", "--log", log, *loss, stream)
     lines = io.StringIO()
     sys.argv = ["torch_dpo.py", "train", model, pairs_path, "-o", torch_out, "--dtype", "float64", "--batch", "4",
-                "--steps", str(STEPS), "--lr", "1e-4", *(theirs or loss)]
+                "--steps", str(STEPS), "--lr", "1e-4", "--threads", "1", *(theirs or loss)]
     with contextlib.redirect_stdout(lines):
         torch_dpo.main()
     want = [json.loads(x) for x in lines.getvalue().splitlines()]
