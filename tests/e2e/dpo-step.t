@@ -605,7 +605,7 @@ rm -rf OUT OUT.tmp.*
 
 ln -s llama MODEL && cp llama/config.json config.json && cp train-tokens.tsz tokens.tsz && rm -rf policy base
 sed -n 's/^\.Dl \$ //p' "$root/man/dpo-step.1" >examples
-is "$(wc -l <examples)" 5 "the manual has five examples"
+is "$(wc -l <examples)" 6 "the manual has six examples"
 ok "they work" sh -e examples
 grep -q 'policy .policy., reference .ref.' out && [ -e aligned/model.safetensors ] && [ "$(wc -l <log.jsonl)" -eq 8 ]
 ok "and do what it says" || note "$(cat out)" "$(cat log.jsonl)"
