@@ -239,13 +239,12 @@ static double dpop(const struct loss_params *p, struct loss_pair *x)
 	return value;
 }
 
-/* The same penalty added outside, as mlx-lm-lora has it. */
-static double dpop_sum(const struct loss_params *p, struct loss_pair *x)
+/* Its penalty alone; added to a loss, as mlx-lm-lora has it. */
+static double floor_loss(struct loss_pair *x)
 {
-	double value = sigmoid(p, x);
-
-	x->gw -= x->sw < 0 ? p->penalty : 0;
-	return value + p->penalty * fmax(0, -x->sw);
+	x->gw = x->sw < 0 ? -1 : 0;
+	x->gl = 0;
+	return fmax(0, -x->sw);
 }
 
 double loss_of_pair(enum loss_id id, const struct loss_params *p, struct loss_pair *x)
@@ -287,8 +286,8 @@ double loss_of_pair(enum loss_id id, const struct loss_params *p, struct loss_pa
 		return slic(p, x);
 	case LOSS_DPOP:
 		return dpop(p, x);
-	case LOSS_DPOP_SUM:
-		return dpop_sum(p, x);
+	case LOSS_FLOOR:
+		return floor_loss(x);
 	default:
 		return sigmoid(p, x);
 	}

@@ -124,9 +124,9 @@ static void golden_vectors(void **state)
 		{"simpo", LOSS_BETA | LOSS_GAMMA, {.beta = 0.1, .gamma = 0.5}, 0.930578971, -0.005047289, 0.006729718},
 		{"cpo", LOSS_NLL, {.nll = 0}, 0.523123264, -0.040733340, 0.040733340},
 		{"orpo", LOSS_NLL, {.nll = 0}, 0.030848244, -0.003793258, 0.003711194},
-		/* By hand: x - lambda max(0, q - p) with p above q is x; added outside it is sigmoid's too. */
+		/* By hand: x - lambda max(0, q - p) with p above q is x, and the penalty nothing. */
 		{"dpop", 0, {.beta = 0}, 0.586962002, -0.044398611, 0.044398611},
-		{"dpop_sum", 0, {.beta = 0}, 0.586962002, -0.044398611, 0.044398611},
+		{"floor", 0, {.beta = 0}, 0, 0, 0},
 		/* max(0, 1 + 10.5 - 14.25) = 0, and a tenth of 10.5. */
 		{"slic", 0, {.beta = 0}, 1.05, -0.1, 0},
 		{"slic", LOSS_BETA, {.beta = 5}, 2.3, -1.1, 1},
@@ -399,7 +399,7 @@ static void at_the_start(void **state)
 		double value;
 	} golden[] = {{"sigmoid", M_LN2}, {"robust", M_LN2}, {"sigmoid_norm", M_LN2}, {"aot", M_LN2}, {"aot_unpaired", M_LN2},
 		{"hinge", 1}, {"ipo", 25}, {"ipo_sum", 25}, {"nca_pair", 2 * M_LN2}, {"bco_pair", 2 * M_LN2}, {"bco", 2 * M_LN2},
-		{"sppo_hard", 50}, {"apo_zero", 1}, {"apo_down", 1}, {"dpop", M_LN2}, {"dpop_sum", M_LN2},
+		{"sppo_hard", 50}, {"apo_zero", 1}, {"apo_down", 1}, {"dpop", M_LN2}, {"floor", 0},
 		{"discopop", 0.5 * M_LN2 + 0.5}};
 
 	(void)state;
