@@ -43,6 +43,10 @@ void judge_step_add(struct judge_step *a, const struct judge_step *b)
 	a->entropy += b->entropy;
 	a->kl += b->kl;
 	a->delta += b->delta;
+	for (int i = 0; i < 3; i++) {
+		a->classes.change[i] += b->classes.change[i];
+		a->classes.counted[i] += b->classes.counted[i];
+	}
 }
 
 /* ---- the batch */
@@ -181,6 +185,15 @@ static int gate(const struct example *e, int c, double logp, struct err *err)
 		(unsigned long long)e->id, e->k == 2 ? c ? "its rejected" : "its chosen" : "a", logp, ref);
 }
 
+static void add_change(struct judge *j, const struct example *e, double logp)
+{
+	int64_t n = example_counted(e, 0);
+	int class = (n >= j->length[0]) + (n >= j->length[1]);
+
+	j->step.classes.change[class] += logp - (double)e->ref[0];
+	j->step.classes.counted[class] += (double)n;
+}
+
 static int not_finite(const struct example *e, int64_t steps, const char *what, double x, struct err *err)
 {
 	return err_set(err, ERR_FAILED, "step %lld, record %016llx: %s is %g", (long long)steps + 1,
@@ -224,6 +237,8 @@ int judge_add(struct judge *j, const struct example *e, const struct logp_row *r
 		rows += example_counted(e, c);
 	}
 	compare(j, e, k);
+	if (item->q && side_of(j, e, k, 0) == &j->step.chosen)
+		add_change(j, e, item->raw[0]);
 	j->step.examples++;
 	j->step.tokens += e->seg[k + 1] - e->seg[0];
 	j->completions += k;

@@ -35,6 +35,14 @@ struct judge_side {
 	double hits;		      /* tokens predicted first */
 };
 
+/*
+ * What became of the chosen completions' log-probs since the start, where the policy was the reference: sums of
+ * p - q and of counted tokens, of short, medium and long ones.
+ */
+struct judge_classes {
+	double change[3], counted[3];
+};
+
 /* One step, or one evaluation, or several: sums. */
 struct judge_step {
 	int64_t examples;
@@ -50,6 +58,7 @@ struct judge_step {
 	double right, margin;	  /* of those: the first has the higher reward, and by how much */
 	double entropy;		  /* nats, by token of both sides */
 	double kl, delta;	  /* times examples: as loss_seen has them */
+	struct judge_classes classes; /* where there is a reference */
 };
 
 /* Adds b to a. */
@@ -59,6 +68,7 @@ struct judge {
 	const struct loss *loss;
 	struct loss_state state;
 	bool gate; /* the policy must still be the reference */
+	int64_t length[2]; /* counted tokens from which on a completion is medium, and long */
 	struct judge_step step;
 
 	/* The batch. */

@@ -11,8 +11,8 @@ struct trainer {
 	const struct ops *ops;
 	struct trainer_options o;
 	struct decoder *decoder;
-	float *grads, *moment1, *moment2; /* [m->params.count] */
-	int64_t steps;
+	struct optimizer *optimizer;
+	float *grads, *average; /* [m->params.count] */
 	struct pack pack;
 	struct judge judge;
 	struct logp_row *rows; /* of the batch */
@@ -30,16 +30,18 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 		return NULL;
 	*t = (struct trainer){.m = m, .ops = ops, .o = *o, .pack = PACK_INIT, .judge = JUDGE_INIT};
 	t->judge.loss = &t->o.loss;
+	memcpy(t->judge.length, o->length, sizeof t->judge.length);
 	t->decoder = decoder_new(m, ops, true, err);
+	t->optimizer = optimizer_new(&o->optimizer, &m->params, ops, err);
 	t->grads = mem_new_aligned(n, sizeof *t->grads, err);
-	t->moment1 = mem_new_aligned(n, sizeof *t->moment1, err);
-	t->moment2 = mem_new_aligned(n, sizeof *t->moment2, err);
-	if (!t->decoder || !t->grads || !t->moment1 || !t->moment2) {
+	if (o->average > 0)
+		t->average = mem_new_aligned(n, sizeof *t->average, err);
+	if (!t->decoder || !t->optimizer || !t->grads || (o->average > 0 && !t->average)) {
 		trainer_free(t);
 		return NULL;
 	}
-	memset(t->moment1, 0, n * sizeof *t->moment1);
-	memset(t->moment2, 0, n * sizeof *t->moment2);
+	if (t->average)
+		memcpy(t->average, m->weights, n * sizeof *t->average);
 	return t;
 }
 
@@ -48,11 +50,11 @@ void trainer_free(struct trainer *t)
 	if (!t)
 		return;
 	decoder_free(t->decoder);
+	optimizer_free(t->optimizer);
 	pack_release(&t->pack);
 	judge_release(&t->judge);
 	free(t->grads);
-	free(t->moment1);
-	free(t->moment2);
+	free(t->average);
 	free(t->rows);
 	free(t->dlogp);
 	free(t);
@@ -60,12 +62,40 @@ void trainer_free(struct trainer *t)
 
 size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest)
 {
-	return 4 * sizeof(float) * t->m->params.count + decoder_memory(t->decoder, rows, counted, longest);
+	size_t floats = (t->average ? 3 : 2) * t->m->params.count;
+
+	return floats * sizeof(float) + optimizer_memory(&t->o.optimizer, &t->m->params) +
+		decoder_memory(t->decoder, rows, counted, longest);
 }
 
 const struct logp_row *trainer_rows(const struct trainer *t)
 {
 	return t->rows;
+}
+
+void trainer_add_term(struct trainer *t, const struct loss_term *term)
+{
+	t->o.loss.term[t->o.loss.n++] = *term;
+}
+
+struct optimizer *trainer_optimizer(struct trainer *t)
+{
+	return t->optimizer;
+}
+
+float *trainer_average(struct trainer *t)
+{
+	return t->average;
+}
+
+struct loss_state *trainer_loss_state(struct trainer *t)
+{
+	return &t->judge.state;
+}
+
+static int64_t steps_of(const struct trainer *t)
+{
+	return optimizer_steps(t->optimizer);
 }
 
 /* ---- a pass over a batch */
@@ -117,7 +147,7 @@ static int begin(struct pass *p, struct err *err)
 	if (mem_grow(&t->rows, &t->rows_cap, (size_t)tokens, sizeof *t->rows, err) ||
 		mem_grow(&t->dlogp, &t->dlogp_cap, (size_t)tokens, sizeof *t->dlogp, err))
 		return -1;
-	t->judge.gate = p->learn && t->steps == 0;
+	t->judge.gate = t->o.gate && p->learn && steps_of(t) == 0;
 	return judge_begin(&t->judge, p->n, completions, first, err);
 }
 
@@ -153,7 +183,7 @@ static int forward(struct pass *p, struct err *err)
 
 	if (decoder_forward(t->decoder, &t->pack, t->rows + p->first, err) == 0)
 		return 0;
-	return err_at(err, "step %lld, records from %016llx", (long long)t->steps + 1,
+	return err_at(err, "step %lld, records from %016llx", (long long)steps_of(t) + 1,
 		(unsigned long long)p->batch[p->from].id);
 }
 
@@ -163,7 +193,7 @@ static int add(struct pass *p, struct err *err)
 	int64_t at = p->first;
 
 	for (int64_t i = p->from; i < p->to; i++) {
-		if (judge_add(&t->judge, &p->batch[i], t->rows + at, t->steps, err))
+		if (judge_add(&t->judge, &p->batch[i], t->rows + at, steps_of(t), err))
 			return -1;
 		at += counted(t, &p->batch[i]);
 	}
@@ -182,7 +212,7 @@ static int judge(struct pass *p, int64_t from, int64_t to, int64_t first, struct
 {
 	struct trainer *t = p->t;
 
-	return judge_eval(&t->judge, from, to, p->learn, p->learn ? t->dlogp + first : NULL, t->steps, err);
+	return judge_eval(&t->judge, from, to, p->learn, p->learn ? t->dlogp + first : NULL, steps_of(t), err);
 }
 
 /* Each micro-batch is done with before the next one. */
@@ -237,25 +267,22 @@ static int run(struct trainer *t, const struct example *batch, int64_t n, bool l
 
 static void update(struct trainer *t, double lr, double norm)
 {
-	int64_t step = ++t->steps;
-	struct adamw o = {
-		.lr = (float)lr,
-		.beta1 = (float)t->o.beta1,
-		.beta2 = (float)t->o.beta2,
-		.eps = (float)t->o.eps,
-		.correct1 = (float)(1 - pow(t->o.beta1, (double)step)),
-		.correct2 = (float)(1 - pow(t->o.beta2, (double)step)),
-		/* As torch's clip_grad_norm_. */
-		.scale = t->o.clip > 0 && norm > t->o.clip ? (float)(t->o.clip / (norm + 1e-6)) : 1,
-	};
+	/* As torch's clip_grad_norm_. */
+	double scale = t->o.clip > 0 && norm > t->o.clip ? t->o.clip / (norm + 1e-6) : 1;
 
-	for (size_t i = 0; i < t->m->params.n; i++) {
-		const struct param *p = &t->m->params.param[i];
+	optimizer_step(t->optimizer, t->m->weights, t->grads, lr, scale);
+	if (t->average)
+		t->ops->blend(t->ops, t->average, t->m->weights, (float)t->o.average, (int64_t)t->m->params.count);
+}
 
-		o.decay = p->decay ? (float)t->o.weight_decay : 0;
-		t->ops->adamw(t->ops, t->m->weights + p->offset, t->moment1 + p->offset, t->moment2 + p->offset,
-			t->grads + p->offset, (int64_t)p->count, &o);
-	}
+void trainer_swap_average(struct trainer *t)
+{
+	float *weights = t->m->weights;
+
+	if (!t->average)
+		return;
+	model_set_weights(t->m, t->average);
+	t->average = weights;
 }
 
 int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
@@ -269,7 +296,7 @@ int trainer_step(struct trainer *t, const struct example *batch, int64_t n, doub
 	norm = sqrt(t->ops->sum_squares(t->ops, t->grads, (int64_t)t->m->params.count));
 	if (!isfinite(norm))
 		return err_set(err, ERR_FAILED, "step %lld, records from %016llx: the gradient's norm is %g",
-			(long long)t->steps + 1, (unsigned long long)batch[0].id, norm);
+			(long long)steps_of(t) + 1, (unsigned long long)batch[0].id, norm);
 	s->grad_norm = norm * (double)n;
 	update(t, lr, norm);
 	return 0;

@@ -10,19 +10,24 @@
  *	trainer_step(t, examples, n, lr, &s, err);        updates model.weights
  *	trainer_free(t);
  *
- * Memory: 16 bytes a parameter (weight, gradient, two moments) and what decoder_memory() says.
+ * Memory: 8 bytes a parameter (weight, gradient), what the optimizer remembers, 4 more for an average of the
+ * weights, and what decoder_memory() says.
  */
 #ifndef LEARN_TRAINER_H
 #define LEARN_TRAINER_H
 
 #include "base/err.h"
 #include "learn/judge.h"
+#include "learn/optimizer.h"
 #include "model/decoder.h"
 
 struct trainer_options {
 	struct loss loss; /* settled */
 	double clip;	  /* the gradient's norm is held to it; 0: it is not */
-	double beta1, beta2, eps, weight_decay;
+	struct optimizer_options optimizer;
+	double average;	      /* after each step, average = average * it + (1 - average) * weights; 0: none is kept */
+	int64_t length[2];    /* of chosen completions: see struct judge */
+	bool gate;	      /* the policy begins as the reference */
 	int64_t batch_tokens; /* a micro-batch's budget; a longer record is one alone */
 };
 
@@ -37,17 +42,31 @@ void trainer_free(struct trainer *t); /* NULL is fine */
 size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest);
 
 /*
- * Forward, backward and one AdamW update at learning rate lr. Before the first update of a loss that needs a
- * reference, the policy must reproduce the reference's log-probs and the loss must be that of the start:
+ * Forward, backward and one update at learning rate lr. Before the first update, with options.gate and a loss that
+ * needs a reference, the policy must reproduce the reference's log-probs and the loss must be that of the start:
  * ERR_MISMATCH names the record. A log-prob, loss or gradient that is not finite is ERR_FAILED. The weights
  * are changed only on success.
  */
 int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err);
 
+/* A term is added to the loss, which has room for it; from the next batch on. */
+void trainer_add_term(struct trainer *t, const struct loss_term *term);
+
+/* What a run must keep besides the weights: the optimizer's memories and steps, the average (or NULL), the loss's state. */
+struct optimizer *trainer_optimizer(struct trainer *t);
+float *trainer_average(struct trainer *t);
+struct loss_state *trainer_loss_state(struct trainer *t);
+
 /* The same without gradient, gate and update. */
 int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct judge_step *s,
 	struct err *err);
+
+/*
+ * The average changes places with the weights, which makes the model one of averages; again: back. Nothing
+ * where there is none. No step may be made between.
+ */
+void trainer_swap_average(struct trainer *t);
 
 /* Log-probs of the last batch's counted tokens, examples and their completions in order. */
 const struct logp_row *trainer_rows(const struct trainer *t);

@@ -168,8 +168,7 @@ int model_init(struct model *m, const char *config, uint64_t seed, struct err *e
 		return -1;
 	memset(m->weights, 0, m->params.count * sizeof *m->weights);
 	params_randomize(&m->params, &m->arch, seed, m->weights);
-	for (size_t i = 0; i < m->params.n; i++)
-		m->data[i] = m->weights + m->params.param[i].offset;
+	model_set_weights(m, m->weights);
 	return 0;
 }
 
@@ -182,6 +181,13 @@ void model_release(struct model *m)
 	arch_release(&m->arch);
 	modeldir_release(&m->dir);
 	*m = (struct model){.weights = NULL};
+}
+
+void model_set_weights(struct model *m, float *weights)
+{
+	m->weights = weights;
+	for (size_t i = 0; i < m->params.n; i++)
+		m->data[i] = weights + m->params.param[i].offset;
 }
 
 static const float *values(const struct model *m, enum role role, int layer, bool bias)

@@ -34,6 +34,9 @@ int model_init(struct model *m, const char *config, uint64_t seed, struct err *e
 
 void model_release(struct model *m);
 
+/* Other values for a model that has its own: weights[m->params.count] takes the place of m->weights. */
+void model_set_weights(struct model *m, float *weights);
+
 /*
  * Writes m->weights as a model folder: the tensors' names, dtypes and files as in m->dir (one F32 file
  * after model_init()), its config, and what else the folder settings has. The path is old or new, never half.

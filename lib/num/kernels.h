@@ -54,11 +54,31 @@ struct kernels {
 	/* y += scale * x */
 	void (*add)(float *y, const float *x, float scale, int64_t from, int64_t to);
 	double (*sum_squares)(const float *x, int64_t from, int64_t to);
-	void (*adamw)(float *w, float *m, float *v, const float *g, int64_t from, int64_t to,
-		const struct adamw *o);
+
+	/* n weights; moments as floats. */
+	void (*update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
+
+	/* n numbers of a moment from from, which begins a block; not MOMENT_F32. */
+	void (*moment_load)(float *x, const struct moment *m, int64_t from, int64_t n);
+	void (*moment_store)(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
 };
 
+/* 32 random bits for element i, by hashing. */
+static inline uint32_t moment_noise(uint32_t noise, uint32_t i)
+{
+	uint32_t x = (i * 0x9e3779b1u) ^ noise;
+
+	x = (x ^ x >> 16) * 0x7feb352du;
+	x = (x ^ x >> 15) * 0x846ca68bu;
+	return x ^ x >> 16;
+}
+
 extern const struct kernels kernels_reference;
+
+/* Of the reference, in reference_update.c. */
+void reference_update(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
+void reference_moment_load(float *x, const struct moment *m, int64_t from, int64_t n);
+void reference_moment_store(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
 
 /* oneDNN's matrix product, in the calling thread alone. */
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,

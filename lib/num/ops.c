@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "num/adafactor.h"
 #include "num/kernels.h"
 
 /*
@@ -241,6 +242,14 @@ static void add(const struct ops *ops, float *y, const float *x, int64_t n)
 		ops->kernels->add(y, x, 1, i, least(i + ELEMENTS, n));
 }
 
+static void blend(const struct ops *ops, float *y, const float *x, float keep, int64_t n)
+{
+	(void)ops;
+#pragma omp parallel for simd
+	for (int64_t i = 0; i < n; i++)
+		y[i] = keep * y[i] + (1 - keep) * x[i];
+}
+
 /* Part by part, and the parts' sums in order: the same at any number of threads. */
 static double sum_squares(const struct ops *ops, const float *x, int64_t n)
 {
@@ -256,20 +265,50 @@ static double sum_squares(const struct ops *ops, const float *x, int64_t n)
 	return sum;
 }
 
-static void adamw(const struct ops *ops, float *w, float *m, float *v, const float *g, int64_t n,
-	const struct adamw *o)
+static float *floats(const struct moment *m, int64_t from)
+{
+	return m ? (float *)m->data + from : NULL;
+}
+
+/* Weights from from to to, a block at a time where a moment is not kept in floats. */
+static void update_part(const struct kernels *k, float *w, const struct moment *m, const struct moment *v,
+	const float *g, int64_t from, int64_t to, const struct update *o)
+{
+	float mean[MOMENT_BLOCK], square[MOMENT_BLOCK];
+
+	if ((!m || m->type == MOMENT_F32) && (!v || v->type == MOMENT_F32)) {
+		k->update(w + from, floats(m, from), floats(v, from), g + from, to - from, o);
+		return;
+	}
+	for (int64_t i = from; i < to; i += MOMENT_BLOCK) {
+		int64_t n = least(MOMENT_BLOCK, to - i);
+
+		if (m)
+			k->moment_load(mean, m, i, n);
+		if (v)
+			k->moment_load(square, v, i, n);
+		k->update(w + i, mean, square, g + i, n, o);
+		if (m)
+			k->moment_store(m, mean, i, n, o->noise);
+		if (v)
+			k->moment_store(v, square, i, n, ~o->noise);
+	}
+}
+
+static void update(const struct ops *ops, float *w, const struct moment *m, const struct moment *v, const float *g,
+	int64_t n, const struct update *o)
 {
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i += ELEMENTS)
-		ops->kernels->adamw(w, m, v, g, i, least(i + ELEMENTS, n), o);
+		update_part(ops->kernels, w, m, v, g, i, least(i + ELEMENTS, n), o);
 }
 
 #define TABLE(its_name, its_kernels) \
 	{ \
 		its_name, its_kernels, linear_forward, linear_backward_x, linear_backward_w, embed_forward, \
 			embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, attend_backward, \
-			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, add, \
-			sum_squares, adamw, \
+			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, add, blend, \
+			sum_squares, update, adafactor, \
 	}
 
 static const struct ops reference = TABLE("reference", &kernels_reference);

@@ -92,10 +92,49 @@ struct logp_row {
 	bool hit;      /* the target has the (first) largest logit */
 };
 
-struct adamw {
-	float lr, beta1, beta2, eps, decay; /* decay: decoupled, multiplied by lr */
-	float correct1, correct2;	    /* 1 - beta^t, for this step t */
-	float scale;			    /* of the gradient, from clipping */
+/* How a step changes a weight w, by its gradient g and what is remembered of earlier ones, m and v. */
+enum update_kind {
+	UPDATE_ADAMW,	/* m, v = means of g and g^2 by beta1, beta2; w -= lr m / correct1 / (sqrt(v / correct2) + eps) */
+	UPDATE_RMSPROP, /* v = mean of g^2 by beta2; w -= lr g / (sqrt(v) + eps) */
+	UPDATE_SGD,	/* m = beta1 m + g; w -= lr m */
+	UPDATE_LION,	/* w -= lr sign(beta1 m + (1 - beta1) g); then m = mean of g by beta2 */
+};
+
+struct update {
+	enum update_kind kind;
+	float lr, beta1, beta2, eps;
+	float decay;		  /* before all that, w -= lr decay w */
+	float correct1, correct2; /* 1 - beta^t, for this step t */
+	float scale;		  /* of the gradient, from clipping */
+	uint32_t noise;		  /* decides how moments are rounded; another one for each step and tensor */
+};
+
+/*
+ * How m or v is kept. In fewer bits than it has, a number is rounded up or down at random, so that what changes
+ * by less than the last bit moves all the same, in the mean.
+ *
+ * MOMENT_INT8: blocks of MOMENT_BLOCK numbers with one scale each, a float, by which the largest is 1.875. Bytes
+ * are small floats of 3 bits of fraction: with a sign, 0 or (1 + f / 8) 2^(e - 15) for e of 4 bits; without, 0 or
+ * (1 + f / 8) 2^(e - 31) for e of 5, and then nothing but 0 becomes 0, since v is divided by.
+ */
+enum moment_type { MOMENT_F32, MOMENT_BF16, MOMENT_INT8 };
+
+#define MOMENT_BLOCK 256
+
+struct moment {
+	enum moment_type type;
+	bool squares;	/* never negative: without a sign */
+	void *data;	/* a float, a BF16 or a byte for each weight */
+	float *scale;	/* MOMENT_INT8: one for each block */
+};
+
+/*
+ * Adafactor (Shazeer and Stern, arXiv 1804.04235) for a matrix, which remembers g^2 by means over rows and over
+ * columns: v = row col / mean(row), w -= lr u / max(1, rms(u)) with u = g / sqrt(v).
+ */
+struct adafactor {
+	float lr, decay, scale; /* as above */
+	float keep;		/* share of row and col that stays: 1 - t^-0.8 */
 };
 
 struct kernels;
@@ -191,12 +230,19 @@ struct ops {
 	/* y += x, n elements. */
 	void (*add)(const struct ops *ops, float *y, const float *x, int64_t n);
 
+	/* y = keep y + (1 - keep) x, n elements. */
+	void (*blend)(const struct ops *ops, float *y, const float *x, float keep, int64_t n);
+
 	/* Sum of squares, in double. */
 	double (*sum_squares)(const struct ops *ops, const float *x, int64_t n);
 
-	/* One step of AdamW (Loshchilov and Hutter, arXiv 1711.05101) on n weights. */
-	void (*adamw)(const struct ops *ops, float *w, float *m, float *v, const float *g,
-		int64_t n, const struct adamw *o);
+	/* One step on n weights; m or v is NULL where the kind has none. */
+	void (*update)(const struct ops *ops, float *w, const struct moment *m, const struct moment *v,
+		const float *g, int64_t n, const struct update *o);
+
+	/* One step on w[rows, columns]; columns 1: a vector, and col is not used. scratch[rows]. */
+	void (*adafactor)(const struct ops *ops, float *w, float *row, float *col, const float *g,
+		int64_t rows, int64_t columns, const struct adafactor *o, double *scratch);
 };
 
 /* "cpu", the fastest for this processor, or "reference", the definition; NULL for others. */

@@ -322,19 +322,6 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 	return dot(x + from, x + from, to - from);
 }
 
-static void adamw(float *w, float *m, float *v, const float *g, int64_t from, int64_t to,
-	const struct adamw *o)
-{
-	for (int64_t i = from; i < to; i++) {
-		float grad = g[i] * o->scale;
-
-		m[i] = o->beta1 * m[i] + (1 - o->beta1) * grad;
-		v[i] = o->beta2 * v[i] + (1 - o->beta2) * grad * grad;
-		w[i] -= o->lr * o->decay * w[i];
-		w[i] -= o->lr * (m[i] / o->correct1) / (sqrtf(v[i] / o->correct2) + o->eps);
-	}
-}
-
 const struct kernels kernels_reference = {
 	"reference",
 	gemm,
@@ -352,5 +339,7 @@ const struct kernels kernels_reference = {
 	logp_backward,
 	add,
 	sum_squares,
-	adamw,
+	reference_update,
+	reference_moment_load,
+	reference_moment_store,
 };

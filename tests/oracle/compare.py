@@ -122,6 +122,70 @@ def check_losses(name, model, params, path, stream):
         check_training(name + ", " + loss, model, params, path, stream, *loss.split(), theirs=theirs and theirs.split())
 
 
+class Lion(torch.optim.Optimizer):
+    """Chen et al., arXiv 2302.06675, algorithm 2."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.99)):
+        super().__init__(params, {"lr": lr, "betas": betas})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                b1, b2 = group["betas"]
+                p.sub_(group["lr"] * torch.sign(b1 * m + (1 - b1) * p.grad))
+                m.mul_(b2).add_((1 - b2) * p.grad)
+
+
+class Adafactor(torch.optim.Optimizer):
+    """As transformers has it at a given rate: scale_parameter and relative_step off."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            s, g2 = self.state[p], p.grad ** 2 + 1e-30
+            s["t"] = s.get("t", 0) + 1
+            keep = 1 - s["t"] ** -0.8
+            if p.dim() == 2:
+                s["row"] = keep * s.get("row", 0) + (1 - keep) * g2.mean(1)
+                s["col"] = keep * s.get("col", 0) + (1 - keep) * g2.mean(0)
+                v = s["row"][:, None] * s["col"][None, :] / s["row"].mean()
+            else:
+                v = s["v"] = keep * s.get("v", 0) + (1 - keep) * g2
+            u = p.grad / v.sqrt()
+            p.sub_(self.param_groups[0]["lr"] * u / max(1.0, float((u ** 2).mean().sqrt())))
+
+
+def check_optimizers(name, model, cfg, params, pairs, stream):
+    """Weights after some steps by each of the other optimizers, DPO's loss on whole batches."""
+    theirs = {"rmsprop": lambda p: torch.optim.RMSprop(p, lr=1e-4), "lion": lambda p: Lion(p, lr=1e-5),
+              "sgd": lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9), "adafactor": lambda p: Adafactor(p, lr=1e-4)}
+    rates = {"rmsprop": "1e-4", "lion": "1e-5", "sgd": "1e-2", "adafactor": "1e-4"}
+    ref = [[float(torch_dpo.completion_logp(cfg, params, d["prompt"], d[s])) for s in ("chosen", "rejected")] for d in pairs]
+    for optimizer, make in theirs.items():
+        out = os.path.join(work, "out")
+        shutil.rmtree(out, ignore_errors=True)
+        run(BIN + "/dpo-step", "-q", "-m", model, "-o", out, "--lr", rates[optimizer], "--batch-size", str(len(pairs)),
+            "--epochs", str(STEPS), "--no-shuffle", "--schedule", "constant", "--optimizer", optimizer, "--clip", "0", stream)
+        leaves = {k: v.clone().requires_grad_(True) for k, v in params.items()}
+        step = make(list(leaves.values()))
+        for _ in range(STEPS):
+            step.zero_grad()
+            h = torch.stack([torch_dpo.completion_logp(cfg, leaves, d["prompt"], d["chosen"]) - c -
+                             torch_dpo.completion_logp(cfg, leaves, d["prompt"], d["rejected"]) + r
+                             for d, (c, r) in zip(pairs, ref)])
+            (-torch.nn.functional.logsigmoid(0.1 * h)).mean().backward()
+            step.step()
+        mine = lm.load(out)[0]
+        far = sum(float((mine[k] - v.detach()).pow(2).sum()) for k, v in leaves.items())
+        way = sum(float((params[k] - v.detach()).pow(2).sum()) for k, v in leaves.items())
+        ok((far / way) ** 0.5 < 0.01, "%s, %s: weights' change within 1 %% (%.2g %%)" % (name, optimizer, 100 * (far / way) ** 0.5))
+
+
 def check_init(name, model):
     """A model from nothing has the tensors of that config."""
     out, stream = os.path.join(work, "out"), os.path.join(work, "ref.tsz")
@@ -137,6 +201,7 @@ for i, (name, cfg) in enumerate(CASES.items()):
     seen = check(name, folder, random_pairs(cfg["vocab_size"], 12, i))
     if i == 0:
         check_losses(name, folder, *seen)
+        check_optimizers(name, folder, lm.settle(dict(cfg)), seen[0], random_pairs(cfg["vocab_size"], 12, i), seen[2])
     if "," not in name:
         check_init(name, folder)
 if real:

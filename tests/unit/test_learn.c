@@ -165,9 +165,8 @@ static int start(void **state)
 			(uint64_t)i + 0xabc0, 2, tokens, seg[i], uncounted[i], f.ref[i], f.ref_tokens[i], NULL};
 	f.options = (struct trainer_options){
 		.loss = loss_of("sigmoid", 0.1, 0),
-		.beta1 = 0.9,
-		.beta2 = 0.999,
-		.eps = 1e-8,
+		.optimizer = optimizer_defaults(OPTIMIZER_ADAMW),
+		.gate = true,
 		.batch_tokens = 1000,
 	};
 	return 0;
@@ -207,8 +206,8 @@ static float *gradient(struct judge_step *s)
 	float *before = mem_new(n, sizeof *before, &err);
 	struct trainer *t;
 
-	f.options.eps = 1e9;
-	f.options.clip = f.options.weight_decay = 0;
+	f.options.optimizer.eps = 1e9;
+	f.options.clip = f.options.optimizer.weight_decay = 0;
 	t = new_trainer();
 	memcpy(before, f.m.weights, n * sizeof *before);
 	assert_int_equal(trainer_step(t, f.examples, 4, 1e9, s, &err), 0);
@@ -309,7 +308,7 @@ static void clipping(void **state)
 	double norm = s.grad_norm / 4;
 
 	(void)state;
-	f.options.eps = 1e9;
+	f.options.optimizer.eps = 1e9;
 	for (int large = 0; large < 2; large++) {
 		f.options.clip = large ? norm * 1.5 : norm / 4;
 		t = new_trainer();
@@ -332,8 +331,8 @@ static void decay_is_for_matrices(void **state)
 	struct trainer *t;
 
 	(void)state;
-	f.options.eps = 1e9; /* leaves nothing but decay */
-	f.options.weight_decay = 0.01;
+	f.options.optimizer.eps = 1e9; /* leaves nothing but decay */
+	f.options.optimizer.weight_decay = 0.01;
 	t = new_trainer();
 	assert_int_equal(trainer_step(t, f.examples, 4, 2, &s, &err), 0);
 	for (size_t i = 0; i < f.m.params.n; i++) {
@@ -358,9 +357,9 @@ static void adamw_over_steps(void **state)
 
 	(void)state;
 	f.options.loss = loss_of("sft", 0, 0); /* has no gate, which would stop the second trainer */
-	f.options.beta2 = 0.95;
-	f.options.eps = 1e-3;
-	f.options.weight_decay = 0.1;
+	f.options.optimizer.beta2 = 0.95;
+	f.options.optimizer.eps = 1e-3;
+	f.options.optimizer.weight_decay = 0.1;
 	t = new_trainer();
 	for (int step = 1; step <= 3; step++) {
 		double lr = rates[step - 1];

@@ -319,21 +319,6 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 	return sum_of_squares(x + from, 0, to - from);
 }
 
-static void adamw(float *restrict w, float *restrict m, float *restrict v, const float *restrict g,
-	int64_t from, int64_t to, const struct adamw *o)
-{
-	float b1 = o->beta1, b2 = o->beta2, lr = o->lr, keep = 1 - lr * o->decay;
-	float c1 = 1 / o->correct1, c2 = 1 / o->correct2;
-
-	for (int64_t i = from; i < to; i++) {
-		float grad = g[i] * o->scale;
-
-		m[i] = b1 * m[i] + (1 - b1) * grad;
-		v[i] = b2 * v[i] + (1 - b2) * grad * grad;
-		w[i] = w[i] * keep - lr * (m[i] * c1) / (sqrtf(v[i] * c2) + o->eps);
-	}
-}
-
 const struct kernels VEC_NAME(kernels) = {
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
@@ -353,5 +338,7 @@ const struct kernels VEC_NAME(kernels) = {
 	logp_backward,
 	add,
 	sum_squares,
-	adamw,
+	VEC_NAME(update),
+	VEC_NAME(moment_load),
+	VEC_NAME(moment_store),
 };
