@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "io/meta.h"
 #include "io/tsreader.h"
@@ -59,6 +60,7 @@ struct cmd_option {
 	double min, max;
 	const char *const *choices; /* NULL-terminated */
 	bool private;               /* does not shape the output: left out of provenance */
+	bool bound;                 /* although private, a setting: see cmd_settings() */
 	const char *help;           /* one line, defaults and units included */
 };
 
@@ -76,6 +78,12 @@ int cmd_parse(const struct cmd *cmd, int argc, char **argv);
 
 /* Was the option of that long name on the command line? */
 bool cmd_given(const char *name);
+
+/*
+ * Appends "NAME=VALUE\n" for each option that shapes the output or is bound, given or not, but for files and
+ * folders: what must be the same where work that was interrupted is taken up again.
+ */
+void cmd_settings(struct buf *out);
 
 /* Exits 2 unless every one of the named options (up to NULL) is absent: they have no effect because. */
 void cmd_refuse(const char *because, ...) __attribute__((sentinel));

@@ -1,17 +1,47 @@
 #include "cmd/cmd_metrics.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "io/json.h"
 
-int metrics_open(struct metrics *m, const char *path, const struct loss *l, struct err *err)
+static int open_from(struct metrics *m, int64_t from, struct err *err)
+{
+	struct stat st;
+
+	m->file = fopen(m->path, from ? "r+e" : "we");
+	if (!m->file || fstat(fileno(m->file), &st))
+		return err_sys(err, "%s", m->path);
+	if (!S_ISREG(st.st_mode) || !from)
+		return 0;
+	if (st.st_size < from)
+		return err_set(err, ERR_MISMATCH, "%s: %lld bytes, where the run left %lld", m->path, (long long)st.st_size,
+			(long long)from);
+	if (ftruncate(fileno(m->file), from) || fseeko(m->file, 0, SEEK_END))
+		return err_sys(err, "%s", m->path);
+	return 0;
+}
+
+int metrics_open(struct metrics *m, const char *path, int64_t from, const struct loss *l, struct err *err)
 {
 	*m = (struct metrics){.path = path, .loss = l};
-	if (!path)
+	if (path && strcmp(path, "-"))
+		return open_from(m, from, err);
+	m->file = path ? stdout : NULL;
+	return 0;
+}
+
+int metrics_sync(struct metrics *m, int64_t *bytes, struct err *err)
+{
+	struct stat st;
+
+	*bytes = 0;
+	if (!m->file || fstat(fileno(m->file), &st) || !S_ISREG(st.st_mode) || m->file == stdout)
 		return 0;
-	m->file = strcmp(path, "-") ? fopen(path, "we") : stdout;
-	return m->file ? 0 : err_sys(err, "%s", path);
+	*bytes = st.st_size;
+	return fsync(fileno(m->file)) ? err_sys(err, "%s", m->path) : 0;
 }
 
 static void put(struct buf *b, const char *prefix, const char *key, double x)

@@ -12,8 +12,14 @@ struct metrics {
 	const struct loss *loss;
 };
 
-/* path "-": standard output; NULL: none. */
-int metrics_open(struct metrics *m, const char *path, const struct loss *l, struct err *err);
+/*
+ * path "-": standard output; NULL: none. from: bytes that the file has from before and keeps, 0 for a new one;
+ * what stands behind them is cut off.
+ */
+int metrics_open(struct metrics *m, const char *path, int64_t from, const struct loss *l, struct err *err);
+
+/* Everything so far is on disk; *bytes: how much that is in a file. */
+int metrics_sync(struct metrics *m, int64_t *bytes, struct err *err);
 
 /* One line of training, of a step or the mean of several; tokens: seen so far. */
 int metrics_train(struct metrics *m, int64_t step, double epoch, double lr, int64_t tokens,

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "io/modeldir.h"
+#include "model/apply.h"
 
 int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, const char *folder,
 	const struct model *m, bool allow, struct err *err)
@@ -27,6 +28,18 @@ int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, 
 			"the stream's vocabulary of %lld is larger than the model's of %lld (--allow-mismatch to go on)",
 			(long long)schema->vocab, (long long)m->arch.vocab);
 	return 0;
+}
+
+int cmd_open_model(struct model *m, const char *folder, const char *apply, enum model_use use, uint64_t max_payload,
+	char base[65], char sha256[65], struct err *err)
+{
+	if (model_open(m, folder, apply ? MODEL_TRAIN : use, err) || modeldir_digest(&m->dir, sha256, err))
+		return -1;
+	if (use == MODEL_TRAIN)
+		modeldir_forget(&m->dir);
+	if (base)
+		strcpy(base, sha256);
+	return apply ? model_apply(m, apply, sha256, max_payload, err) : 0;
 }
 
 int cmd_pack_record(struct pack *p, const struct pref_rec *rec, struct err *err)

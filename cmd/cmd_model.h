@@ -12,6 +12,13 @@
 int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, const char *folder,
 	const struct model *m, bool allow, struct err *err);
 
+/*
+ * Opens a model, with the update at the path apply unless NULL. sha256: the digest of both together, by which
+ * streams name it; base: the folder's own, or NULL.
+ */
+int cmd_open_model(struct model *m, const char *folder, const char *apply, enum model_use use, uint64_t max_payload,
+	char base[65], char sha256[65], struct err *err);
+
 /* A record into a pack. */
 int cmd_pack_record(struct pack *p, const struct pref_rec *rec, struct err *err);
 

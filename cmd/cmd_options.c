@@ -14,7 +14,7 @@
 
 #include "io/prov.h"
 
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS 128
 #define USAGE_WIDTH 80
 
 bool cmd_quiet, cmd_verbose;
@@ -236,6 +236,41 @@ bool cmd_given(const char *name)
 	const struct cmd_option *o = find(name);
 
 	return o && given[o - self->options];
+}
+
+static void put_setting(struct buf *out, const struct cmd_option *o)
+{
+	const struct cmd_strings *all = o->to;
+
+	buf_add_fmt(out, "%s=", o->name);
+	switch (o->kind) {
+	case CMD_FLAG:
+		buf_add_str(out, *(bool *)o->to ? "yes" : "no");
+		break;
+	case CMD_INT:
+		buf_add_fmt(out, "%lld", (long long)*(int64_t *)o->to);
+		break;
+	case CMD_REAL:
+		buf_add_fmt(out, "%.17g", *(double *)o->to);
+		break;
+	case CMD_CHOICE:
+		buf_add_str(out, o->choices[*(int *)o->to]);
+		break;
+	case CMD_STRINGS:
+		for (size_t i = 0; i < all->n; i++)
+			buf_add_fmt(out, "%s%s", i ? "," : "", all->v[i]);
+		break;
+	default:
+		buf_add_str(out, *(const char **)o->to ? *(const char **)o->to : "");
+	}
+	buf_add_char(out, '\n');
+}
+
+void cmd_settings(struct buf *out)
+{
+	for (const struct cmd_option *o = self->options; o->name; o++)
+		if ((!o->private || o->bound) && o->kind != CMD_PATH)
+			put_setting(out, o);
 }
 
 void cmd_refuse(const char *because, ...)

@@ -11,7 +11,7 @@
 #include "io/prefwriter.h"
 
 static struct cmd_stream io = CMD_STREAM_INIT;
-static const char *folder, *name = "ref";
+static const char *folder, *apply, *name = "ref";
 static int dtype;
 static int64_t batch_tokens = 2048;
 static bool no_tokens, allow_mismatch;
@@ -20,6 +20,7 @@ static const char *const dtypes[] = {"f32", NULL};
 
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder with config.json and safetensors"},
+	{0, "apply", "UPDATE", CMD_PATH, &apply, .help = "compute with this update of MODEL"},
 	{0, "as", "NAME", CMD_STRING, &name, .help = "the columns' name: logp.NAME, tlogp.NAME (default ref)"},
 	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = dtypes, .help = "computing in f32 (default)"},
 	{0, "no-tokens", 0, CMD_FLAG, &no_tokens, .help = "sums only, no tlogp.NAME"},
@@ -31,9 +32,8 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"ref-logp",
-	"-m MODEL [-quv] [--as NAME] [--dtype f32] [--no-tokens]\n"
-	"[--batch-tokens N] [--allow-mismatch] [--no-prov] [--max-block MIB]\n"
-	"[-@ N] [-l N] [-o FILE] [FILE ...]",
+	"-m MODEL [-quv] [--apply UPDATE] [--as NAME] [--dtype f32] [--no-tokens] [--batch-tokens N] "
+	"[--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] [FILE ...]\n",
 	options};
 
 /* Records that wait for the model, and what became of them. */
@@ -77,7 +77,6 @@ static int flush(struct batch *b, struct decoder *d, struct prefwriter *out, int
 	for (size_t i = 0; i < b->n; i++) {
 		struct pref_rec rec = cmd_with_column(&b->recs[i], place, logp, b->tlogp);
 
-
 		rows += cmd_record_logps(&b->recs[i], rows, b->tlogp, logp);
 		for (int c = 0; c < rec.k; c++)
 			if (!isfinite(logp[c]))
@@ -95,14 +94,13 @@ static int flush(struct batch *b, struct decoder *d, struct prefwriter *out, int
 	return 0;
 }
 
-static int describe(struct meta *meta, struct pref_schema *schema, const struct model *m, const char *ops,
+static int describe(struct meta *meta, struct pref_schema *schema, const char *model, const char *ops,
 	const char *input, struct err *err)
 {
-	char key[PREF_MAX_NAME + 32], value[64], model[65], tokenizer[65];
+	char key[PREF_MAX_NAME + 32], value[64];
 	const char *inputs[] = {input, model, NULL};
 
-	if (pref_schema_add(schema, name, !no_tokens, err) || modeldir_digest(&m->dir, model, err) ||
-		modeldir_tokenizer_sha256(folder, tokenizer, err))
+	if (pref_schema_add(schema, name, !no_tokens, err))
 		return -1;
 	snprintf(key, sizeof key, "logp.%s.model.sha256", name);
 	if (meta_set(meta, key, model, err))
@@ -125,16 +123,17 @@ static int run(char **paths, int n, struct err *err)
 	struct prefwriter *out = NULL;
 	struct decoder *d = NULL;
 	struct pref_rec rec;
+	char sha256[65];
 	int rc, place;
 
-	rc = model_open(&m, folder, MODEL_READ, err);
+	rc = cmd_open_model(&m, folder, apply, MODEL_READ, in_options.max_payload, NULL, sha256, err);
 	if (rc == 0 && !(in = prefreader_open(paths, n, &in_options, err)))
 		rc = -1;
 	if (rc == 0) {
 		schema = *prefreader_schema(in);
 		rc = cmd_check_stream(prefreader_meta(in), &schema, folder, &m, allow_mismatch, err) ||
 			meta_copy(&meta, prefreader_meta(in), err) ||
-			describe(&meta, &schema, &m, ops->name, prefreader_head_sha256(in), err);
+			describe(&meta, &schema, sha256, ops->name, prefreader_head_sha256(in), err);
 	}
 	if (rc == 0 && (!(d = decoder_new(&m, ops, false, err)) ||
 			       !(out = prefwriter_open(io.output, &meta, &schema, &out_options, err))))

@@ -533,7 +533,7 @@ one_of_-m_MODEL_and_--init_CONFIG_is_needed -m llama --init llama/config.json -o
 --seed_has_no_effect_with_--no-shuffle -m llama -o no --no-shuffle --seed 1
 --eval-every_has_no_effect_without_--eval -m llama -o no --eval-every 1
 --log-every_has_no_effect_without_--log -m llama -o no --log-every 1
---no-prov_has_no_effect_without_--emit -m llama -o no --no-prov
+--no-prov_has_no_effect_without_--emit,_an_update_or_checkpoints -m llama -o no --no-prov
 EOF
 [ ! -s got ]
 ok "options without effect are errors" || cat got
