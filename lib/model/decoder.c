@@ -126,7 +126,7 @@ struct decoder *decoder_new(const struct model *m, const struct ops *ops, bool t
 
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.m = m, .ops = ops, .train = train, .split = PACK_INIT};
+	*d = (struct decoder){.m = m, .ops = ops, .train = train, .next = PACK_INIT, .split = PACK_INIT};
 	d->layer = mem_new(train ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
 	if (!d->layer) {
 		free(d);
@@ -139,7 +139,9 @@ void decoder_free(struct decoder *d)
 {
 	if (!d)
 		return;
+	pack_release(&d->next);
 	pack_release(&d->split);
+	free(d->pasts);
 	free(d->layer);
 	free(d->block);
 	free(d);

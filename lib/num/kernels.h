@@ -18,6 +18,10 @@ struct kernels {
 	void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
+	/* y[:, from to to] += x times w; an element does not depend on rows, from and to. */
+	void (*linear_apart)(float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows,
+		int64_t from, int64_t to);
+
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
 	void (*norm_backward_x)(float *dx, const float *dy, const float *x, const float *stat,
@@ -38,6 +42,10 @@ struct kernels {
 		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
+
+	/* One row, of out and q, for the query heads of one key-value head; scratch as above. */
+	void (*attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
+		int64_t at, int64_t kv_head, float *scratch);
 
 	void (*act_forward)(float *y, const float *gate, const float *up, int64_t from, int64_t to,
 		enum act_kind kind);

@@ -324,6 +324,7 @@ const struct kernels VEC_NAME(kernels) = {
 #define TEXT(x) TEXT2(x)
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
+	VEC_NAME(linear_apart),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,
@@ -331,6 +332,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(attend_forward),
 	VEC_NAME(attend_backward),
 	VEC_NAME(attend_scratch),
+	VEC_NAME(attend_past),
 	act_forward,
 	act_backward,
 	soft_cap,

@@ -13,6 +13,12 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
+void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
+	int64_t at, int64_t kv_head, float *scratch);
+
+void VEC_NAME(linear_apart)(float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows,
+	int64_t from, int64_t to);
+
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
 void VEC_NAME(moment_load)(float *x, const struct moment *m, int64_t from, int64_t n);
 void VEC_NAME(moment_store)(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
