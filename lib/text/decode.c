@@ -13,10 +13,21 @@
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for what is not UTF-8 */
 
 struct step {
-	enum step_kind { JOIN, BYTE_LEVEL, BYTE_FALLBACK, FUSE, METASPACE, WORDPIECE, REPLACE, STRIP, SUFFIX, CTC } kind;
-	bool fused; /* what comes in is one token, in pieces */
+	enum step_kind {
+		JOIN,
+		BYTE_LEVEL,
+		BYTE_FALLBACK,
+		FUSE,
+		METASPACE,
+		WORDPIECE,
+		REPLACE,
+		STRIP,
+		SUFFIX,
+		CTC
+	} kind;
+	bool fused;   /* what comes in is one token, in pieces */
 	bool cleanup; /* WORDPIECE, CTC */
-	char *text;   /* WORDPIECE: prefix; REPLACE: by what; SUFFIX: suffix; CTC: pad token; STRIP: what */
+	char *text; /* WORDPIECE: prefix; REPLACE: by what; SUFFIX: suffix; CTC: pad token; STRIP: what */
 	size_t n;
 	char *space; /* CTC: what stands for a space */
 	size_t space_n;
@@ -52,8 +63,8 @@ static int load_step(const struct json *v, const char *type, struct step *step, 
 		const char *name;
 		enum step_kind kind;
 	} kinds[] = {{"ByteLevel", BYTE_LEVEL}, {"ByteFallback", BYTE_FALLBACK}, {"Fuse", FUSE},
-		{"Metaspace", METASPACE}, {"WordPiece", WORDPIECE}, {"Replace", REPLACE}, {"Strip", STRIP},
-		{"BPEDecoder", SUFFIX}, {"CTC", CTC}};
+		{"Metaspace", METASPACE}, {"WordPiece", WORDPIECE}, {"Replace", REPLACE},
+		{"Strip", STRIP}, {"BPEDecoder", SUFFIX}, {"CTC", CTC}};
 	size_t i = 0, size = sizeof kinds / sizeof *kinds;
 
 	while (i < size && strcmp(kinds[i].name, type))
@@ -71,7 +82,8 @@ static int load_step(const struct json *v, const char *type, struct step *step, 
 			       : 0;
 	case REPLACE:
 		step->pattern = pattern_new(json_get(v, "pattern"), err);
-		return step->pattern ? field_string(v, "content", false, &step->text, &step->n, err) : -1;
+		return step->pattern ? field_string(v, "content", false, &step->text, &step->n, err)
+				     : -1;
 	case STRIP:
 		if (field_string(v, "content", false, &step->text, &step->n, err) ||
 			field_int(v, "start", false, INT32_MAX, &step->start, err) ||
@@ -215,8 +227,8 @@ static int give(struct run *r, size_t i, const char *s, size_t n)
 }
 
 /* Every `from` becomes `to`, in one of the state's two buffers; *s and *n follow. */
-static void replace_all(struct state *state, const char **s, size_t *n, const char *from, size_t from_n, const char *to,
-	size_t to_n)
+static void replace_all(struct state *state, const char **s, size_t *n, const char *from,
+	size_t from_n, const char *to, size_t to_n)
 {
 	struct buf *made = &state->made[*s == state->made[0].data];
 	const char *at, *end = *s + *n, *next = from_n ? memmem(*s, *n, from, from_n) : NULL;
@@ -237,12 +249,13 @@ static void replace_all(struct state *state, const char **s, size_t *n, const ch
 /* What tokenization did to English, undone. */
 static void clean_up(struct state *state, const char **s, size_t *n)
 {
-	static const char *const pairs[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-		{" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"},
-		{" 're", "'re"}};
+	static const char *const pairs[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","},
+		{" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"},
+		{" 've", "'ve"}, {" 're", "'re"}};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-		replace_all(state, s, n, pairs[i][0], strlen(pairs[i][0]), pairs[i][1], strlen(pairs[i][1]));
+		replace_all(state, s, n, pairs[i][0], strlen(pairs[i][0]), pairs[i][1],
+			strlen(pairs[i][1]));
 }
 
 static int take_wordpiece(struct run *r, size_t i, bool first, const char *s, size_t n)
@@ -326,7 +339,8 @@ static int take_strip(struct run *r, size_t i, const char *s, size_t n)
 	size_t cut;
 
 	if (!step->fused || !state->begun) {
-		cut = marks(s, n, step, step->fused ? step->start - (int64_t)state->seen : step->start, false);
+		cut = marks(s, n, step,
+			step->fused ? step->start - (int64_t)state->seen : step->start, false);
 		s += cut;
 		n -= cut;
 		if (step->fused) {
@@ -477,8 +491,9 @@ static int take_suffix(struct run *r, size_t i, const char *s, size_t n)
 /* Steps that look at a token as a whole wait for the end where it comes in pieces. */
 static bool waits(const struct step *step)
 {
-	return step->fused && (step->kind == WORDPIECE || step->kind == REPLACE || step->kind == SUFFIX ||
-				      step->kind == CTC || step->kind == BYTE_FALLBACK);
+	return step->fused &&
+	       (step->kind == WORDPIECE || step->kind == REPLACE || step->kind == SUFFIX ||
+		       step->kind == CTC || step->kind == BYTE_FALLBACK);
 }
 
 static int act(struct run *r, size_t i, const char *s, size_t n)
@@ -556,7 +571,8 @@ static int finish(struct run *r, size_t i)
 	return result;
 }
 
-static int finish_all(struct decode_work *w, struct state *states, struct matcher *m, struct buf *out, struct err *err)
+static int finish_all(struct decode_work *w, struct state *states, struct matcher *m,
+	struct buf *out, struct err *err)
 {
 	struct run r = {w->decode, states, m, out, err};
 
@@ -570,8 +586,8 @@ static int finish_all(struct decode_work *w, struct state *states, struct matche
 	return buf_check(out, err);
 }
 
-int decode_token(
-	struct decode_work *w, struct matcher *m, const char *token, size_t n, struct buf *out, struct err *err)
+int decode_token(struct decode_work *w, struct matcher *m, const char *token, size_t n,
+	struct buf *out, struct err *err)
 {
 	struct run r = {w->decode, w->now, m, out, err};
 

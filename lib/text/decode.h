@@ -29,8 +29,8 @@ struct decode_work *decode_work_new(const struct decode *d, struct err *err); /*
 void decode_work_free(struct decode_work *w);
 
 /* The next token, n bytes of valid UTF-8: appends what is certain then. 0 or -1. */
-int decode_token(
-	struct decode_work *w, struct matcher *m, const char *token, size_t n, struct buf *out, struct err *err);
+int decode_token(struct decode_work *w, struct matcher *m, const char *token, size_t n,
+	struct buf *out, struct err *err);
 
 /* Appends what has waited, as no token follows; the next one begins a new text. */
 int decode_end(struct decode_work *w, struct matcher *m, struct buf *out, struct err *err);

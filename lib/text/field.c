@@ -18,7 +18,8 @@ int field_bool(const struct json *v, const char *name, bool optional, bool *out,
 	return err_set(err, ERR_CORRUPT, "%s must be true or false", name);
 }
 
-int field_int(const struct json *v, const char *name, bool optional, int64_t most, int64_t *out, struct err *err)
+int field_int(const struct json *v, const char *name, bool optional, int64_t most, int64_t *out,
+	struct err *err)
 {
 	const struct json *value = json_get(v, name);
 	int64_t n;
@@ -26,12 +27,14 @@ int field_int(const struct json *v, const char *name, bool optional, int64_t mos
 	if (optional && is_absent(value))
 		return 0;
 	if (!json_int(value, &n) || n < 0 || n > most)
-		return err_set(err, ERR_CORRUPT, "%s must be a number from 0 to %lld", name, (long long)most);
+		return err_set(err, ERR_CORRUPT, "%s must be a number from 0 to %lld", name,
+			(long long)most);
 	*out = n;
 	return 0;
 }
 
-int field_string(const struct json *v, const char *name, bool optional, char **out, size_t *n, struct err *err)
+int field_string(const struct json *v, const char *name, bool optional, char **out, size_t *n,
+	struct err *err)
 {
 	const struct json *value = json_get(v, name);
 	const char *s = json_string(value, n);

@@ -13,9 +13,11 @@
 int field_bool(const struct json *v, const char *name, bool optional, bool *out, struct err *err);
 
 /* An integer from 0 to most; optional likewise. */
-int field_int(const struct json *v, const char *name, bool optional, int64_t most, int64_t *out, struct err *err);
+int field_int(const struct json *v, const char *name, bool optional, int64_t most, int64_t *out,
+	struct err *err);
 
 /* A string of *n bytes, copied, with a zero byte behind; optional: *out stays. */
-int field_string(const struct json *v, const char *name, bool optional, char **out, size_t *n, struct err *err);
+int field_string(const struct json *v, const char *name, bool optional, char **out, size_t *n,
+	struct err *err);
 
 #endif

@@ -9,7 +9,11 @@
 
 struct metaspace {
 	char mark[5]; /* one character, which stands for a space; zero-terminated */
-	enum { METASPACE_NEVER, METASPACE_FIRST, METASPACE_ALWAYS } prepend; /* where text has none in front */
+	enum {
+		METASPACE_NEVER,
+		METASPACE_FIRST,
+		METASPACE_ALWAYS
+	} prepend; /* where text has none in front */
 	bool split;
 };
 

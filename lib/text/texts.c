@@ -17,7 +17,8 @@ int texts_put(struct texts *t, int32_t id, const char *s, size_t n, bool special
 	size_t need = (size_t)id + 1;
 
 	if (id >= TEXTS_MAX || n > UINT32_MAX)
-		return err_set(err, ERR_LIMIT, "a token with the id %d, the most is %d", id, TEXTS_MAX - 1);
+		return err_set(err, ERR_LIMIT, "a token with the id %d, the most is %d", id,
+			TEXTS_MAX - 1);
 	if (mem_grow(&t->v, &t->cap, need, sizeof *t->v, err))
 		return -1;
 	if (need > t->n) {

@@ -23,7 +23,10 @@ struct texts {
 	struct buf bytes;
 };
 
-#define TEXTS_INIT {.v = NULL}
+#define TEXTS_INIT                                                                                 \
+	{                                                                                          \
+		.v = NULL                                                                          \
+	}
 
 void texts_release(struct texts *t);
 

@@ -1,35 +1,35 @@
-#include "text/decoder.h"
+#include "text/detokenizer.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "text/tokenizer_impl.h"
 
-struct decoder {
+struct detokenizer {
 	const struct tokenizer *t;
 	bool special;
 	struct matcher *matcher;
 	struct decode_work *work;
 };
 
-struct decoder *decoder_new(const struct tokenizer *t, unsigned flags, struct err *err)
+struct detokenizer *detokenizer_new(const struct tokenizer *t, unsigned flags, struct err *err)
 {
-	struct decoder *d = mem_new(1, sizeof *d, err);
+	struct detokenizer *d = mem_new(1, sizeof *d, err);
 
 	if (!d)
 		return NULL;
 	d->t = t;
-	d->special = flags & DECODE_SPECIAL;
+	d->special = flags & DETOKENIZER_SPECIAL;
 	d->matcher = matcher_new(err);
 	d->work = d->matcher ? decode_work_new(t->decode, err) : NULL;
 	if (!d->work) {
-		decoder_free(d);
+		detokenizer_free(d);
 		return NULL;
 	}
 	return d;
 }
 
-void decoder_free(struct decoder *d)
+void detokenizer_free(struct detokenizer *d)
 {
 	if (!d)
 		return;
@@ -38,7 +38,7 @@ void decoder_free(struct decoder *d)
 	free(d);
 }
 
-int decoder_put(struct decoder *d, int32_t id, struct buf *out, struct err *err)
+int detokenizer_put(struct detokenizer *d, int32_t id, struct buf *out, struct err *err)
 {
 	size_t n;
 	bool special;
@@ -49,20 +49,21 @@ int decoder_put(struct decoder *d, int32_t id, struct buf *out, struct err *err)
 	return decode_token(d->work, d->matcher, token, n, out, err);
 }
 
-int decoder_end(struct decoder *d, struct buf *out, struct err *err)
+int detokenizer_end(struct detokenizer *d, struct buf *out, struct err *err)
 {
 	return decode_end(d->work, d->matcher, out, err);
 }
 
-int decoder_peek(struct decoder *d, struct buf *out, struct err *err)
+int detokenizer_peek(struct detokenizer *d, struct buf *out, struct err *err)
 {
 	return decode_peek(d->work, d->matcher, out, err);
 }
 
-int decoder_decode(struct decoder *d, const int32_t *ids, size_t n, struct buf *out, struct err *err)
+int detokenizer_decode(
+	struct detokenizer *d, const int32_t *ids, size_t n, struct buf *out, struct err *err)
 {
 	for (size_t i = 0; i < n; i++)
-		if (decoder_put(d, ids[i], out, err))
+		if (detokenizer_put(d, ids[i], out, err))
 			return -1;
-	return decoder_end(d, out, err);
+	return detokenizer_end(d, out, err);
 }
