@@ -290,3 +290,14 @@ uint32_t bpe_byte_character(unsigned char byte)
 		return 0x121u + byte - 0x7f;
 	return byte == 0xad ? 0x143 : byte;
 }
+
+int bpe_character_byte(uint32_t cp)
+{
+	if (cp >= 0x100 && cp <= 0x120)
+		return (int)(cp - 0x100);
+	if (cp >= 0x121 && cp <= 0x142)
+		return (int)(cp - 0x121 + 0x7f);
+	if (cp == 0x143)
+		return 0xad;
+	return cp < 0x100 && bpe_byte_character((unsigned char)cp) == cp ? (int)cp : -1;
+}

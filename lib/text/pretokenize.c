@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
+#include "text/field.h"
+#include "text/metaspace.h"
 #include "text/scan.h"
 #include "text/uchar.h"
 
@@ -18,9 +20,7 @@ struct step {
 	enum behavior behavior;	       /* SPLIT, CHARACTERS */
 	bool invert;		       /* SPLIT */
 	bool prefix_space;	       /* BYTE_LEVEL */
-	char mark[5];		       /* METASPACE: one character */
-	enum { NEVER, FIRST, ALWAYS } prepend;
-	bool split; /* METASPACE */
+	struct metaspace metaspace;
 };
 
 struct pretokenize {
@@ -31,18 +31,6 @@ struct pretokenize {
 /* ---- loading */
 
 static int load(struct pretokenize *t, const struct json *v, struct err *err);
-
-static int load_bool(
-	const struct json *v, const char *name, bool optional, bool *out, struct err *err)
-{
-	const struct json *value = json_get(v, name);
-
-	if (json_bool(value, out))
-		return 0;
-	if (optional && (json_kind(value) == JSON_NONE || json_kind(value) == JSON_NULL))
-		return 0;
-	return err_set(err, ERR_CORRUPT, "%s must be true or false", name);
-}
 
 static int load_behavior(const struct json *v, enum behavior *out, struct err *err)
 {
@@ -65,7 +53,7 @@ static int load_split(const struct json *v, struct step *step, struct err *err)
 	step->pattern = pattern_new(json_get(v, "pattern"), err);
 	if (!step->pattern || load_behavior(v, &step->behavior, err))
 		return -1;
-	return load_bool(v, "invert", true, &step->invert, err);
+	return field_bool(v, "invert", true, &step->invert, err);
 }
 
 static int load_byte_level(const struct json *v, struct step *step, struct err *err)
@@ -73,42 +61,13 @@ static int load_byte_level(const struct json *v, struct step *step, struct err *
 	bool use_regex = true;
 
 	step->kind = BYTE_LEVEL;
-	if (load_bool(v, "add_prefix_space", false, &step->prefix_space, err) ||
-		load_bool(v, "use_regex", true, &use_regex, err))
+	if (field_bool(v, "add_prefix_space", false, &step->prefix_space, err) ||
+		field_bool(v, "use_regex", true, &use_regex, err))
 		return -1;
 	step->behavior = ISOLATED;
 	if (use_regex)
 		step->pattern = pattern_new_regex(scan_gpt2_regex, strlen(scan_gpt2_regex), err);
 	return use_regex && !step->pattern ? -1 : 0;
-}
-
-static int load_metaspace(const struct json *v, struct step *step, struct err *err)
-{
-	size_t n;
-	const char *mark = json_string(json_get(v, "replacement"), &n);
-	const char *scheme = json_text(json_get(v, "prepend_scheme"));
-	bool add_prefix_space = true;
-
-	step->kind = METASPACE;
-	step->split = true;
-	if (!mark || !n || !*mark || uchar_size(*mark) != n)
-		return err_set(err, ERR_CORRUPT, "replacement must be one character");
-	memcpy(step->mark, mark, n);
-	if (load_bool(v, "add_prefix_space", true, &add_prefix_space, err) ||
-		load_bool(v, "split", true, &step->split, err))
-		return -1;
-	if (!scheme)
-		step->prepend = add_prefix_space ? ALWAYS : NEVER;
-	else if (!strcmp(scheme, "always"))
-		step->prepend = ALWAYS;
-	else if (!strcmp(scheme, "first"))
-		step->prepend = FIRST;
-	else if (strcmp(scheme, "never"))
-		return err_set(err, ERR_CORRUPT, "the prepend_scheme '%s' is none", scheme);
-	if (!add_prefix_space && step->prepend != NEVER)
-		return err_set(err, ERR_CORRUPT,
-			"add_prefix_space false and prepend_scheme '%s' disagree", scheme);
-	return 0;
 }
 
 static int load_step(const struct json *v, const char *type, struct step *step, struct err *err)
@@ -119,11 +78,13 @@ static int load_step(const struct json *v, const char *type, struct step *step, 
 		return load_byte_level(v, step, err);
 	if (!strcmp(type, "Split"))
 		return load_split(v, step, err);
-	if (!strcmp(type, "Metaspace"))
-		return load_metaspace(v, step, err);
+	if (!strcmp(type, "Metaspace")) {
+		step->kind = METASPACE;
+		return metaspace_load(&step->metaspace, v, err);
+	}
 	step->kind = CHARACTERS;
 	if (!strcmp(type, "Digits")) {
-		if (load_bool(v, "individual_digits", false, &each, err))
+		if (field_bool(v, "individual_digits", false, &each, err))
 			return -1;
 		step->is_match = uchar_is_numeric;
 		step->behavior = each ? ISOLATED : CONTIGUOUS;
@@ -363,12 +324,12 @@ static void copy(struct rewriting *r, size_t n)
 static int split_metaspace(const struct step *step, const struct buf *out, size_t from,
 	struct words *words, struct err *err)
 {
-	size_t n = strlen(step->mark), at = from, behind;
+	size_t n = strlen(step->metaspace.mark), at = from, behind;
 	const char *next;
 
-	while (step->split) {
+	while (step->metaspace.split) {
 		behind = at + uchar_size(out->data[at]);
-		next = memmem(out->data + behind, out->len - behind, step->mark, n);
+		next = memmem(out->data + behind, out->len - behind, step->metaspace.mark, n);
 		if (!next)
 			break;
 		if (add_word(words, at, (size_t)(next - out->data), err))
@@ -381,19 +342,20 @@ static int split_metaspace(const struct step *step, const struct buf *out, size_
 static int rewrite_metaspace(const struct step *step, struct rewriting *r, struct word word,
 	struct words *words, struct err *err)
 {
-	size_t n = strlen(step->mark), from = r->out->len, end = word.at + word.n, stop;
+	size_t n = strlen(step->metaspace.mark), from = r->out->len, end = word.at + word.n, stop;
 	const char *start = r->text + word.at, *space;
-	bool marked = *start == ' ' || (word.n >= n && !memcmp(start, step->mark, n));
+	bool marked = *start == ' ' || (word.n >= n && !memcmp(start, step->metaspace.mark, n));
 
 	if (!marked &&
-		(step->prepend == ALWAYS || (step->prepend == FIRST && word.at < r->old.at[0])))
-		put_before(r, step->mark, n);
+		(step->metaspace.prepend == METASPACE_ALWAYS ||
+			       (step->metaspace.prepend == METASPACE_FIRST && word.at < r->old.at[0])))
+		put_before(r, step->metaspace.mark, n);
 	while (r->done < end) {
 		space = memchr(r->text + r->done, ' ', end - r->done);
 		stop = space ? (size_t)(space - r->text) : end;
 		copy(r, stop - r->done);
 		if (space)
-			put(r, 1, step->mark, n);
+			put(r, 1, step->metaspace.mark, n);
 	}
 	if (buf_check(r->out, err))
 		return -1;

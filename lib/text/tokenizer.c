@@ -21,7 +21,7 @@
 struct entry {
 	const struct json *json;
 	struct added_token token;
-	bool normalized;
+	bool normalized, special;
 };
 
 /* Entries by id: of two with the same id the later one counts. */
@@ -74,18 +74,17 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 	struct entries *entries, struct err *err)
 {
 	struct entry entry = {.json = v};
-	bool special;
 	int64_t declared;
 	size_t n;
 	const char *content = json_string(json_get(v, "content"), &n);
 
 	if (!content || !json_int(json_get(v, "id"), &declared))
 		return err_set(err, ERR_CORRUPT, "an added token without content or id");
-	if (load_flag(v, "special", false, &special, err) ||
+	if (load_flag(v, "special", false, &entry.special, err) ||
 		load_flag(v, "single_word", false, &entry.token.single_word, err) ||
 		load_flag(v, "lstrip", false, &entry.token.lstrip, err) ||
 		load_flag(v, "rstrip", false, &entry.token.rstrip, err) ||
-		load_flag(v, "normalized", !special, &entry.normalized, err))
+		load_flag(v, "normalized", !entry.special, &entry.normalized, err))
 		return -1;
 	if (!n)
 		return 0;
@@ -110,10 +109,12 @@ static int put_token(struct tokenizer *t, const struct entry *entry, struct norm
 	size_t n;
 	const char *content = json_string(json_get(entry->json, "content"), &n);
 
+	if (entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
+		return -1;
+	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err))
+		return -1;
 	if (!entry->normalized)
 		return added_put(&t->raw, content, n, entry->token, err);
-	if (normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
-		return -1;
 	if (!n)
 		return 0; /* there is nothing to find */
 	return added_put(&t->normalized, content, n, entry->token, err);
@@ -267,6 +268,19 @@ static int load_config(struct tokenizer *t, const char *folder, struct err *err)
 
 /* ---- all of it */
 
+static int load_texts(struct tokenizer *t, struct err *err)
+{
+	const struct vocab *v = bpe_vocab(t->model);
+
+	for (size_t i = 0; v->slots && i <= v->mask; i++) {
+		const struct vocab_slot *slot = &v->slots[i];
+
+		if (slot->id >= 0 && texts_put(&t->texts, slot->id, v->keys + slot->at, slot->n, false, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int load_parts(struct tokenizer *t, const struct json *v, struct err *err)
 {
 	const struct json *model = json_get(v, "model");
@@ -283,7 +297,8 @@ static int load_parts(struct tokenizer *t, const struct json *v, struct err *err
 	t->normalize = normalize_new(json_get(v, "normalizer"), err);
 	t->pretokenize = t->normalize ? pretokenize_new(json_get(v, "pre_tokenizer"), err) : NULL;
 	t->model = t->pretokenize ? bpe_new(model, err) : NULL;
-	if (!t->model)
+	t->decode = t->model ? decode_new(json_get(v, "decoder"), err) : NULL;
+	if (!t->decode || load_texts(t, err))
 		return -1;
 	t->byte_level = pretokenize_is_byte_level(t->pretokenize);
 	if (load_added(t, json_get(v, "added_tokens"), err) ||
@@ -348,6 +363,8 @@ void tokenizer_free(struct tokenizer *t)
 	normalize_free(t->normalize);
 	pretokenize_free(t->pretokenize);
 	bpe_free(t->model);
+	decode_free(t->decode);
+	texts_release(&t->texts);
 	vocab_release(&t->added);
 	added_release(&t->raw);
 	added_release(&t->normalized);

@@ -14,7 +14,8 @@
 
 /* The values of tokenizer.json: `added` and `model` without their brackets; NULL where there is none. */
 struct made {
-	const char *added, *normalizer, *pre_tokenizer, *post_processor, *model;
+	const char *added, *normalizer, *pre_tokenizer, *post_processor, *decoder, *model;
+	const char *type;   /* of the model; NULL: BPE */
 	const char *config; /* tokenizer_config.json */
 };
 
