@@ -148,7 +148,7 @@ static int fits(const struct run *r, const struct job *j, struct err *err)
 		return 1;
 	if (r->promised > 0)
 		return 0;
-	return err_set(err, ERR_LIMIT, "%lld tokens need %.1f MiB for keys and values, there are %.1f",
+	return err_set(err, ERR_LIMIT, "%lld tokens need %.2f MiB for keys and values, there are %.2f",
 		(long long)j->longest, (double)need * (double)decoder_page(r->d) * sizeof(float) / (1 << 20),
 		(double)r->o->memory / (1 << 20));
 }

@@ -218,7 +218,7 @@ static void errors(void **state)
 	o.memory = generate_memory_of(&o, 64) * 3; /* one page less than a prompt of 130 tokens and a sample need */
 	assert_int_equal(generate(&o, &totals, &err), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
-	assert_string_equal(err.text, "prompt 00000000000003eb: 180 tokens need 0.2 MiB for keys and values, there are 0.2");
+	assert_string_equal(err.text, "prompt 00000000000003eb: 180 tokens need 0.08 MiB for keys and values, there are 0.06");
 	o = options_of(&m, &t);
 	m.arch.positions = 130;
 	assert_int_equal(generate(&o, &totals, &err), -1);
