@@ -300,7 +300,7 @@ static int follow(struct run *r, struct seat *s, int32_t token, float logp, stru
 	r->totals->tokens++;
 	if (is_eos(o, token))
 		t->end = GENERATE_EOS;
-	else if (o->stop && (rc = o->stop(o->context, s->job->tag, t->token, t->n, err)) != 0)
+	else if (o->stop && (rc = o->stop(o->context, s - r->seat, s->token, s->job->n, s->n, err)) != 0)
 		t->end = GENERATE_STOP;
 	else if (s->n == s->job->longest)
 		t->end = GENERATE_LENGTH;

@@ -61,8 +61,11 @@ struct generate_options {
 
 	/* The next prompt: 1, 0 where there is none, -1. What it points to is not looked at again. */
 	int (*next)(void *context, struct generate_prompt *p, struct err *err);
-	/* Has a completion of n tokens come to its end? 1, 0, -1. Asked after each token but EOS; NULL: no. */
-	int (*stop)(void *context, void *tag, const int32_t *token, int64_t n, struct err *err);
+	/*
+	 * Is a sequence of n tokens, the first of them a prompt's, at its end? 1, 0, -1. Asked after each token but
+	 * EOS; seat, below batch, is the same for all tokens of a completion, and then another's. NULL: never.
+	 */
+	int (*stop)(void *context, int64_t seat, const int32_t *token, int64_t prompt, int64_t n, struct err *err);
 	/* A prompt's completions, in the order of the prompts. 0 or -1. */
 	int (*take)(void *context, const struct generated *g, struct err *err);
 	void *context;

@@ -48,9 +48,11 @@ static int next(void *context, struct generate_prompt *p, struct err *err)
 	return 1;
 }
 
-static int stop_at_7(void *context, void *tag, const int32_t *token, int64_t n, struct err *err)
+static int stop_at_7(void *context, int64_t seat, const int32_t *token, int64_t prompt, int64_t n, struct err *err)
 {
-	(void)context, (void)tag, (void)err;
+	(void)context, (void)err;
+	assert_in_range(seat, 0, 99);
+	assert_true(prompt < n);
 	return token[n - 1] == 7;
 }
 
