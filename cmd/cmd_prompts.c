@@ -60,11 +60,12 @@ static int next_of_stream(struct cmd_prompts *p, struct cmd_prompt *out, struct 
 
 	if (rc != 1)
 		return rc;
-	*out = (struct cmd_prompt){.id = rec.id, .token = rec.tokens, .n = pref_len(&rec, 0), .meta = rec.meta,
-		.meta_len = rec.meta_len};
-	if (!rec.text)
+	*out = (struct cmd_prompt){.id = rec.id, .n = pref_len(&rec, 0), .meta = rec.meta, .meta_len = rec.meta_len};
+	if (!rec.text) {
+		out->token = rec.tokens + rec.seg[0];
 		return 1;
-	rc = encode(p, out, rec.text, (size_t)pref_len(&rec, 0), p->rendered, err);
+	}
+	rc = encode(p, out, rec.text + rec.seg[0], (size_t)pref_len(&rec, 0), p->rendered, err);
 	return rc < 0 ? err_at(err, "record %016llx", (unsigned long long)rec.id) : rc;
 }
 

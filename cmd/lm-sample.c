@@ -242,12 +242,15 @@ static double now(void)
 
 static void report(const struct generate_totals *t, double seconds)
 {
+	uint64_t completions = t->end[GENERATE_EOS] + t->end[GENERATE_STOP] + t->end[GENERATE_LENGTH];
+
 	cmd_say("%llu prompts of %llu tokens; %llu completions: %llu ended with EOS, %llu at a stop, %llu by length",
-		(unsigned long long)t->prompts, (unsigned long long)t->prompt_tokens,
-		(unsigned long long)(t->end[0] + t->end[1] + t->end[2]), (unsigned long long)t->end[GENERATE_EOS],
-		(unsigned long long)t->end[GENERATE_STOP], (unsigned long long)t->end[GENERATE_LENGTH]);
-	cmd_say("%llu tokens in %.1f s, %.1f a second, %.1f at a time", (unsigned long long)t->tokens, seconds,
-		(double)t->tokens / seconds, t->steps ? (double)(t->tokens - t->end[0]) / (double)t->steps : 1.0);
+		(unsigned long long)t->prompts, (unsigned long long)t->prompt_tokens, (unsigned long long)completions,
+		(unsigned long long)t->end[GENERATE_EOS], (unsigned long long)t->end[GENERATE_STOP],
+		(unsigned long long)t->end[GENERATE_LENGTH]);
+	/* The prompts' passes give each completion its first token. */
+	cmd_say("%llu tokens in %.1f s, %.1f a second; %.1f sequences at a time", (unsigned long long)t->tokens, seconds,
+		(double)t->tokens / seconds, t->steps ? (double)(t->tokens - completions) / (double)t->steps : 0.0);
 }
 
 static int run(char **paths, int n, struct err *err)
