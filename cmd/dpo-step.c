@@ -193,8 +193,8 @@ static void refuse_idle(void)
 		cmd_refuse("with --no-shuffle", "seed", NULL);
 	if (!o.eval)
 		cmd_refuse("without --eval", "eval-every", "best", NULL);
-	if (!o.best)
-		cmd_refuse("without --best", "patience", NULL);
+	if (!o.best || !o.eval_every)
+		cmd_refuse("without --best and --eval-every", "patience", NULL);
 	if (!o.log)
 		cmd_refuse("without --log", "log-every", NULL);
 	if (!stream)

@@ -287,7 +287,8 @@ done >got <<'EOF'
 a_run_with_checkpoints_needs_an_OUT_with_a_name -o - --checkpoint-every 1
 --keep_has_no_effect_without_--checkpoint-every,_--time-limit,_--best_or_--resume -o no --keep 2
 --best_has_no_effect_without_--eval -o no --best loss
---patience_has_no_effect_without_--best -o no --patience 1
+--patience_has_no_effect_without_--best_and_--eval-every -o no --eval test.tsz --eval-every 1 --patience 1
+--patience_has_no_effect_without_--best_and_--eval-every -o no --eval test.tsz --best loss --patience 1
 --steps_and_--best_contradict_each_other -o no.tsz --steps 1 --best loss --eval test.tsz
 only_one_of_-o,_--log_and_--emit_can_be_standard_output -o - --log -
 --beta1_has_no_effect_with_--optimizer_rmsprop -o no --optimizer rmsprop --beta1 0.5

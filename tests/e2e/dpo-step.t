@@ -604,8 +604,8 @@ rm -rf OUT OUT.tmp.*
 # ---- the manual
 
 ln -s llama MODEL && cp llama/config.json config.json && cp train-tokens.tsz tokens.tsz && rm -rf policy base
-sed -n 's/^\.Dl \$ //p' "$root/man/dpo-step.1" >examples
-is "$(wc -l <examples)" 6 "the manual has six examples"
+sed -n 's/^\.Dl \$ //p; /^\.Bd -literal -offset indent/,/^\.Ed/{/^\./d; s/\\e$/\\/; p}' "$root/man/dpo-step.1" >examples
+is "$(wc -l <examples)" 16 "the manual has examples of 16 lines"
 ok "they work" sh -e examples
 grep -q 'policy .policy., reference .ref.' out && [ -e aligned/model.safetensors ] && [ "$(wc -l <log.jsonl)" -eq 8 ]
 ok "and do what it says" || note "$(cat out)" "$(cat log.jsonl)"
