@@ -285,6 +285,21 @@ void cmd_refuse(const char *because, ...)
 	va_end(ap);
 }
 
+void cmd_allow(const char *because, ...)
+{
+	const char *allowed = "";
+	va_list ap;
+
+	for (const struct cmd_option *o = self->options; o->name; o++) {
+		va_start(ap, because);
+		while ((allowed = va_arg(ap, const char *)) && strcmp(allowed, o->name))
+			;
+		va_end(ap);
+		if (!allowed && cmd_given(o->name))
+			cmd_usage("--%s has no effect %s", o->name, because);
+	}
+}
+
 /* One line on stderr, without what a hostile file's names could tell a terminal to do. */
 __attribute__((format(printf, 1, 0))) __attribute__((format(printf, 1, 0))) static void say(
 	const char *fmt, va_list ap)

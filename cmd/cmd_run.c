@@ -4,20 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
 #include "cmd/cmd_model.h"
 #include "cmd/cmd_stop.h"
 
-#define SHUFFLE_STREAM ((uint64_t)0x5ffu << 32) /* of random numbers; the epoch is added */
-#define FADING 0.95				/* what a step leaves of earlier ones' displacement */
-
-/* Record number at (of all epochs) in the order of its epoch. */
-static uint64_t record_at(const struct run *r, int64_t at)
-{
-	uint64_t n = (uint64_t)r->records, epoch = (uint64_t)at / n, i = (uint64_t)at % n;
-
-	return r->o->no_shuffle ? i : rng_permute((uint64_t)r->o->seed, SHUFFLE_STREAM + epoch, n, i);
-}
+#define FADING 0.95 /* what a step leaves of earlier ones' displacement */
 
 static int add_record(struct run *r, struct prefstore *s, uint64_t i, int reference, struct err *err)
 {
@@ -170,10 +160,11 @@ static void watch_displacement(struct run *r, const struct judge_step *s)
 static int fill_batch(struct run *r, int64_t n, struct err *err)
 {
 	int64_t epoch = r->state.step / r->per_epoch, first = r->state.step % r->per_epoch * r->o->batch_size;
+	uint64_t at = (uint64_t)(epoch * r->records + first), all = (uint64_t)r->records, seed = (uint64_t)r->o->seed;
 
 	batch_clear(&r->batch);
 	for (int64_t i = 0; i < n; i++)
-		if (add_record(r, r->data, record_at(r, epoch * r->records + first + i), r->ref, err))
+		if (add_record(r, r->data, batch_record_at(all, !r->o->no_shuffle, seed, at++), r->ref, err))
 			return -1;
 	return refer(r, err);
 }

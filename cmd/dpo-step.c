@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "cmd/cmd_loss.h"
 #include "cmd/cmd_run.h"
+#include "cmd/cmd_sweep.h"
 #include "io/file.h"
 
 static const char *const best_names[] = {"loss", "accuracy", NULL};
@@ -26,6 +27,8 @@ static struct cmd_loss loss = CMD_LOSS_INIT;
 static int optimizer, moments, best;
 static double weight_decay, beta1 = -1, beta2 = -1, eps = 1e-8;
 static const char *sync_ref, *on_displacement;
+static struct sweep_options sweep = {.loss = &loss, .policy = "policy", .top = 3};
+static bool dry_sweep;
 
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &o.folder, .help = "folder of the model to train"},
@@ -82,6 +85,14 @@ static const struct cmd_option options[] = {
 		.help = "stop before S seconds have passed, with a checkpoint"},
 	{0, "resume", 0, CMD_FLAG, &o.resume, .private = true, .help = "go on from the last checkpoint, if there is one"},
 	{0, "steps", "N", CMD_INT, &o.steps, 1, 1e12, .private = true, .help = "make N steps of the run; an update carries it along"},
+	{0, "dry-sweep", 0, CMD_FLAG, &dry_sweep, .private = true,
+		.help = "train nothing: show losses over betas for a stream with logp.policy"},
+	{0, "betas", "LIST", CMD_STRING, &sweep.betas, .private = true,
+		.help = "X,... (default: 0.1, 0.3, 1, 3 and 10 times the loss's)"},
+	{0, "policy", "NAME", CMD_STRING, &sweep.policy, .private = true, .help = "the policy's column (default policy)"},
+	{0, "top", "N", CMD_INT, &sweep.top, 0, SWEEP_TOP, .private = true,
+		.help = "heaviest records to name (default 3)"},
+	{0, "json", 0, CMD_FLAG, &sweep.json, .private = true, .help = "one JSON object instead of the table"},
 	{0, "allow-mismatch", 0, CMD_FLAG, &o.allow_mismatch, .help = "go on with another model's or tokenizer's stream"},
 	{0, "no-prov", 0, CMD_FLAG, &o.io.no_prov, .private = true, .help = "leave provenance out of streams"},
 	CMD_INPUT_OPTIONS(o.io),
@@ -97,6 +108,9 @@ static const struct cmd cmd = {"dpo-step",
 	"[--log FILE] [--log-every N] [--emit FILE] [--eval FILE] [--eval-every N] [--best loss|accuracy] "
 	"[--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "
+	"[FILE ...]\n"
+	"--dry-sweep [-qv] [--loss LIST] [--betas LIST] " CMD_LOSS_SYNOPSIS_REST "[--reference-free] [--policy NAME] "
+	"[--reference NAME] [--batch-size N] [--seed N] [--no-shuffle] [--top N] [--json] [--max-block MIB] [-@ N] "
 	"[FILE ...]\n",
 	options};
 
@@ -221,12 +235,38 @@ static void check_together(void)
 		cmd_usage("a run with checkpoints needs an OUT with a name");
 }
 
+static int show_sweep(void)
+{
+	struct err err = ERR_INIT;
+
+	cmd_allow("with --dry-sweep", "dry-sweep", "loss", "label-smoothing", "gamma", "tau", "alpha", "penalty", "nll",
+		"desirable", "undesirable", "f-divergence", "f-alpha", "ld-alpha", "reference-free", "reference", "policy", "betas",
+		"batch-size", "seed", "no-shuffle", "top", "json", "max-block", "threads", "quiet", "verbose", NULL);
+	if (o.no_shuffle)
+		cmd_refuse("with --no-shuffle", "seed", NULL);
+	sweep.io = &o.io;
+	sweep.reference = o.reference;
+	sweep.batch_size = o.batch_size;
+	sweep.seed = o.seed;
+	sweep.no_shuffle = o.no_shuffle;
+	sweep.inputs = o.inputs;
+	sweep.ninputs = o.ninputs;
+	if (cmd_sweep(&sweep, &err))
+		cmd_die(&err);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int first = cmd_parse(&cmd, argc, argv);
 	struct err err = ERR_INIT;
 	char *config_folder = NULL;
 
+	o.inputs = argv + first;
+	o.ninputs = argc - first;
+	if (dry_sweep)
+		return show_sweep();
+	cmd_refuse("without --dry-sweep", "betas", "policy", "top", "json", NULL);
 	cmd_loss_settle(&loss, &o.loss);
 	if (cmd_given("best"))
 		o.best = best + BEST_LOSS;
@@ -239,8 +279,6 @@ int main(int argc, char **argv)
 	refuse_idle();
 	if (o.lr < 0)
 		o.lr = loss_completions(&o.loss, 2) == 1 ? 2e-5 : 1e-6;
-	o.inputs = argv + first;
-	o.ninputs = argc - first;
 	if (o.config)
 		config_folder = path_parent(o.config, &err);
 	o.settings = o.folder ? o.folder : config_folder;

@@ -113,11 +113,9 @@ static double likelihood(const struct logp_row *rows, int64_t n)
 /* The side that a completion's figures belong to; NULL for neither. */
 static struct judge_side *side_of(struct judge *j, const struct example *e, int k, int c)
 {
-	bool labelled = e->label && (k == 1 || e->label[k - 1] == LOSS_PROBE);
+	int side = loss_side(k, e->label, c);
 
-	if (labelled)
-		return c ? NULL : e->label[0] > 0 ? &j->step.chosen : &j->step.rejected;
-	return c == 0 ? &j->step.chosen : c == k - 1 ? &j->step.rejected : NULL;
+	return side < 0 ? NULL : side == 0 ? &j->step.chosen : &j->step.rejected;
 }
 
 static double reward(const struct judge *j, double raw, const struct example *e, int c)
