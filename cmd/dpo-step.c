@@ -67,6 +67,10 @@ static const struct cmd_option options[] = {
 		.help = "refuse to use more memory, in MiB (default: what the machine has)"},
 	{0, "log", "FILE", CMD_STRING, &o.log, .private = true, .help = "metrics as JSON lines"},
 	{0, "log-every", "N", CMD_INT, &o.log_every, 1, 1e9, .private = true, .bound = true, .help = "steps a line (default 1)"},
+	{0, "log-records", "FILE", CMD_STRING, &o.log_records, .private = true,
+		.help = "metrics of each record as it is trained on, as JSON lines"},
+	{0, "log-tokens", 0, CMD_FLAG, &o.log_tokens, .private = true, .bound = true,
+		.help = "there with log-ratios by token"},
 	{0, "emit", "FILE", CMD_STRING, &o.emit, .private = true,
 		.help = "the records as trained, with logp.policy, as a stream"},
 	{0, "eval", "FILE", CMD_STRING, &o.eval, .private = true, .help = "stream to evaluate on, before and after"},
@@ -105,7 +109,7 @@ static const struct cmd cmd = {"dpo-step",
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "
 	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--max-mem MIB] "
-	"[--log FILE] [--log-every N] [--emit FILE] [--eval FILE] [--eval-every N] [--best loss|accuracy] "
+	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] [--best loss|accuracy] "
 	"[--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "
 	"[FILE ...]\n"
@@ -196,7 +200,7 @@ static void refuse_idle(void)
 	bool stream = o.emit || run_makes_update(&o) || run_is_kept(&o);
 
 	if (!loss_needs_reference(&o.loss))
-		cmd_refuse("with a loss that needs none", "reference", "sync-ref", NULL);
+		cmd_refuse("with a loss that needs none", "reference", "sync-ref", "log-tokens", NULL);
 	if (loss_completions(&o.loss, 2) == 1)
 		cmd_refuse("with --loss sft", "emit", NULL);
 	if (o.schedule != SCHEDULE_WSD)
@@ -211,6 +215,8 @@ static void refuse_idle(void)
 		cmd_refuse("without --best and --eval-every", "patience", NULL);
 	if (!o.log)
 		cmd_refuse("without --log", "log-every", NULL);
+	if (!o.log_records)
+		cmd_refuse("without --log-records", "log-tokens", NULL);
 	if (!stream)
 		cmd_refuse("without --emit, an update or checkpoints", "no-prov", NULL);
 	if (!run_is_kept(&o))
@@ -219,10 +225,13 @@ static void refuse_idle(void)
 
 static void check_together(void)
 {
-	int stdouts = !strcmp(o.io.output, "-") + (o.log && !strcmp(o.log, "-")) + (o.emit && !strcmp(o.emit, "-"));
+	const char *const outputs[] = {o.io.output, o.log, o.log_records, o.emit};
+	int stdouts = 0;
 
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+		stdouts += outputs[i] && !strcmp(outputs[i], "-");
 	if (stdouts > 1)
-		cmd_usage("only one of -o, --log and --emit can be standard output");
+		cmd_usage("only one of -o, --log, --log-records and --emit can be standard output");
 	if (!o.folder == !o.config)
 		cmd_usage("one of -m MODEL and --init CONFIG is needed");
 	if (o.config && loss_needs_reference(&o.loss))
