@@ -285,18 +285,19 @@ void cmd_refuse(const char *because, ...)
 	va_end(ap);
 }
 
-void cmd_allow(const char *because, ...)
+void cmd_refuse_others(const char *because, ...)
 {
-	const char *allowed = "";
-	va_list ap;
-
 	for (const struct cmd_option *o = self->options; o->name; o++) {
+		bool allowed = !strcmp(o->name, "quiet") || !strcmp(o->name, "verbose") || !strcmp(o->name, "threads");
+		const char *name;
+		va_list ap;
+
 		va_start(ap, because);
-		while ((allowed = va_arg(ap, const char *)) && strcmp(allowed, o->name))
-			;
+		while ((name = va_arg(ap, const char *)))
+			allowed = allowed || !strcmp(name, o->name);
 		va_end(ap);
-		if (!allowed && cmd_given(o->name))
-			cmd_usage("--%s has no effect %s", o->name, because);
+		if (!allowed)
+			cmd_refuse(because, o->name, NULL);
 	}
 }
 

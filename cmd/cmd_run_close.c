@@ -23,6 +23,8 @@ static int write_output(struct run *r, struct err *err)
 		return -1;
 	if (run_makes_update(o))
 		return checkpoint_write(r, o->io.output, false, err);
+	if (r->model.adapter)
+		return adapter_save(&r->model, o->io.output, o->folder, o->settings, err);
 	return model_save(&r->model, o->io.output, o->settings, err);
 }
 

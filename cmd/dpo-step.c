@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/cmd_lora.h"
 #include "cmd/cmd_loss.h"
 #include "cmd/cmd_run.h"
 #include "cmd/cmd_sweep.h"
@@ -24,6 +25,7 @@ static struct run_options o = {
 	.displacement = 0.05,
 };
 static struct cmd_loss loss = CMD_LOSS_INIT;
+static struct cmd_lora lora = CMD_LORA_INIT;
 static int optimizer, moments, best;
 static double weight_decay, beta1 = -1, beta2 = -1, eps = 1e-8;
 static const char *sync_ref, *on_displacement;
@@ -36,11 +38,12 @@ static const struct cmd_option options[] = {
 	{0, "apply", "UPDATE", CMD_PATH, &o.apply, .help = "start from MODEL with this update"},
 	{'o', "output", "OUT", CMD_STRING, &o.io.output, .private = true,
 		.help = "folder for the model, or FILE.tsz or - for an update"},
+	CMD_LORA_OPTIONS(lora),
 	CMD_LOSS_OPTIONS(loss),
 	{0, "reference", "NAME", CMD_STRING, &o.reference, .help = "the reference's column (default ref)"},
 	{0, "sync-ref", "N:A", CMD_STRING, &sync_ref,
 		.help = "each N steps, the reference becomes A parts policy (TR-DPO: 512:0.6)"},
-	{0, "lr", "X", CMD_REAL, &o.lr, 0, 1e3, .help = "peak learning rate (default 1e-6; 2e-5 for sft)"},
+	{0, "lr", "X", CMD_REAL, &o.lr, 0, 1e3, .help = "peak learning rate (default 1e-6; sft 2e-5; with --lora 10 times that)"},
 	{0, "epochs", "N", CMD_INT, &o.epochs, 1, 1e6, .help = "times through the data (default 1)"},
 	{0, "max-steps", "N", CMD_INT, &o.max_steps, 1, 1e12, .help = "stop after so many updates"},
 	{0, "batch-size", "N", CMD_INT, &o.batch_size, 1, 1e6, .help = "records an update (default 8)"},
@@ -104,15 +107,16 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"dpo-step",
-	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LOSS_SYNOPSIS
+	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS CMD_LOSS_SYNOPSIS
 	"[--reference NAME] [--sync-ref N:A] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "
 	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--max-mem MIB] "
-	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] [--best loss|accuracy] "
-	"[--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
+	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] "
+	"[--best loss|accuracy] [--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "
 	"[FILE ...]\n"
+	"-m MODEL --apply UPDATE --merge -o FOLDER [-qv] [-@ N]\n"
 	"--dry-sweep [-qv] [--loss LIST] [--betas LIST] " CMD_LOSS_SYNOPSIS_REST "[--reference-free] [--policy NAME] "
 	"[--reference NAME] [--batch-size N] [--seed N] [--no-shuffle] [--top N] [--json] [--max-block MIB] [-@ N] "
 	"[FILE ...]\n",
@@ -207,7 +211,7 @@ static void refuse_idle(void)
 		cmd_refuse("without --schedule wsd", "decay", NULL);
 	if (o.schedule == SCHEDULE_CONSTANT)
 		cmd_refuse("with --schedule constant", "min-lr", NULL);
-	if (o.no_shuffle && !o.config && (!moments || optimizer == OPTIMIZER_ADAFACTOR))
+	if (o.no_shuffle && !o.config && !o.lora && !o.apply && (!moments || optimizer == OPTIMIZER_ADAFACTOR))
 		cmd_refuse("with --no-shuffle", "seed", NULL);
 	if (!o.eval)
 		cmd_refuse("without --eval", "eval-every", "best", NULL);
@@ -236,6 +240,12 @@ static void check_together(void)
 		cmd_usage("one of -m MODEL and --init CONFIG is needed");
 	if (o.config && loss_needs_reference(&o.loss))
 		cmd_usage("--init starts from random weights, which are no reference's: --loss sft can train them");
+	if (o.config && (lora.adapter.rank || lora.quantize))
+		cmd_usage("--lora and --quantize need -m MODEL");
+	if (lora.merge && o.ninputs)
+		cmd_usage("--merge reads no stream");
+	if (lora.merge && (!o.folder || !o.apply || run_makes_update(&o)))
+		cmd_usage("--merge needs -m MODEL, --apply UPDATE and a folder to write");
 	if (o.config && o.apply && !o.steps)
 		cmd_usage("--apply needs -m MODEL, or --steps");
 	if (o.steps && o.best)
@@ -248,9 +258,9 @@ static int show_sweep(void)
 {
 	struct err err = ERR_INIT;
 
-	cmd_allow("with --dry-sweep", "dry-sweep", "loss", "label-smoothing", "gamma", "tau", "alpha", "penalty", "nll",
-		"desirable", "undesirable", "f-divergence", "f-alpha", "ld-alpha", "reference-free", "reference", "policy", "betas",
-		"batch-size", "seed", "no-shuffle", "top", "json", "max-block", "threads", "quiet", "verbose", NULL);
+	cmd_refuse_others("with --dry-sweep", "dry-sweep", "loss", "label-smoothing", "gamma", "tau", "alpha", "penalty",
+		"nll", "desirable", "undesirable", "f-divergence", "f-alpha", "ld-alpha", "reference-free", "reference", "policy",
+		"betas", "batch-size", "seed", "no-shuffle", "top", "json", "max-block", NULL);
 	if (o.no_shuffle)
 		cmd_refuse("with --no-shuffle", "seed", NULL);
 	sweep.io = &o.io;
@@ -281,17 +291,22 @@ int main(int argc, char **argv)
 		o.best = best + BEST_LOSS;
 	if (!o.io.output)
 		cmd_usage("-o OUT is missing");
+	cmd_lora_settle(&lora, o.apply);
+	o.lora = lora.adapter.rank > 0;
+	o.adapter = lora.adapter;
+	o.quantize = lora.quantize;
 	settle_optimizer();
 	settle_sync();
 	settle_displacement();
 	check_together();
 	refuse_idle();
 	if (o.lr < 0)
-		o.lr = loss_completions(&o.loss, 2) == 1 ? 2e-5 : 1e-6;
+		o.lr = (loss_completions(&o.loss, 2) == 1 ? 2e-5 : 1e-6) * (o.lora ? 10 : 1);
 	if (o.config)
 		config_folder = path_parent(o.config, &err);
 	o.settings = o.folder ? o.folder : config_folder;
-	if (!o.settings || run_train(&o, &err))
+	if (!o.settings ||
+		(lora.merge ? cmd_merge(o.folder, o.apply, o.io.output, &err) : run_train(&o, &err)))
 		cmd_die(&err);
 	free(config_folder);
 	return 0;
