@@ -472,7 +472,8 @@ static int close_emitted(struct run *r, struct err *err)
 int checkpoint_save(struct run *r, struct err *err)
 {
 	char *path = path_of(&r->kept, "step", r->state.step, err);
-	int rc = !path || close_emitted(r, err) || metrics_sync(&r->metrics, &r->state.log_bytes, err) ||
+	int rc = !path || close_emitted(r, err) || journal_sync(&r->metrics.log, &r->state.log_bytes, err) ||
+				 journal_sync(&r->metrics.records, &r->state.record_bytes, err) ||
 				 checkpoint_write(r, path, true, err) ||
 				 prune(&r->kept, r->o->keep ? r->o->keep : 1, err)
 			 ? -1

@@ -43,7 +43,8 @@ struct run_options {
 	int schedule;
 	struct optimizer_options optimizer;
 	/* What is told of it. */
-	const char *log, *emit;
+	const char *log, *log_records, *emit;
+	bool log_tokens;
 	int64_t log_every;
 	char *eval;
 	int64_t eval_every;
@@ -73,7 +74,7 @@ struct run_state {
 	int ended;		     /* before its last step, by patience or displacement */
 	double best;		     /* loss, or minus accuracy */
 	int64_t evaluations, best_step, stale; /* stale: evaluations since the best */
-	int64_t log_bytes;
+	int64_t log_bytes, record_bytes;
 };
 
 struct run {

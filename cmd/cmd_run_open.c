@@ -30,6 +30,14 @@ bool run_makes_update(const struct run_options *o)
 	return !strcmp(o->io.output, "-") || (n > 4 && !strcmp(o->io.output + n - 4, ".tsz"));
 }
 
+static int need_tokens(const struct run *r, const struct prefstore *s, int place, const char *option, struct err *err)
+{
+	if (prefstore_schema(s)->tlogp[place])
+		return 0;
+	return err_set(err, ERR_MISMATCH, "%s needs 'tlogp.%.40s'; ref-logp adds it without --no-tokens", option,
+		r->o->reference);
+}
+
 /* The place of the reference's column, which must be this model's. */
 static int find_reference(const struct run *r, const struct prefstore *s, int *place, struct err *err)
 {
@@ -50,10 +58,7 @@ static int find_reference(const struct run *r, const struct prefstore *s, int *p
 		return err_set(err, ERR_MISMATCH,
 			"'logp.%.40s' comes from model %.12s, this model is %.12s (--allow-mismatch to go on)",
 			o->reference, made ? made : "(unknown)", r->model_sha256);
-	if (loss_needs_ref_tokens(&o->loss) && !prefstore_schema(s)->tlogp[*place])
-		return err_set(err, ERR_MISMATCH, "--ld-alpha needs 'tlogp.%.40s'; ref-logp adds it without --no-tokens",
-			o->reference);
-	return 0;
+	return loss_needs_ref_tokens(&o->loss) ? need_tokens(r, s, *place, "--ld-alpha", err) : 0;
 }
 
 static struct prefstore *open_store(struct run *r, char *const *paths, int n, int *place, struct err *err)
@@ -90,6 +95,8 @@ static int open_data(struct run *r, struct err *err)
 		free(spooled[i]);
 	free(spooled);
 	if (!r->data || (o->eval && !(r->eval = open_store(r, (char *const *)&o->eval, 1, &r->eval_ref, err))))
+		return -1;
+	if (o->log_tokens && need_tokens(r, r->data, r->ref, "--log-tokens", err))
 		return -1;
 	r->records = (int64_t)prefstore_records(r->data);
 	return r->records ? 0 : err_set(err, ERR_FAILED, "the stream holds no records");
@@ -276,7 +283,11 @@ static int begin(struct run *r, struct err *err)
 		cmd_say("going on after step %lld", (long long)r->state.step);
 	else if (o->resume)
 		cmd_say("%s holds no checkpoint: a new run", r->kept.folder);
-	return metrics_open(&r->metrics, o->log, resumed ? r->state.log_bytes : 0, &o->loss, err);
+	r->metrics.loss = &o->loss;
+	r->metrics.tokens = o->log_tokens;
+	if (journal_open(&r->metrics.log, o->log, resumed ? r->state.log_bytes : 0, err))
+		return -1;
+	return journal_open(&r->metrics.records, o->log_records, resumed ? r->state.record_bytes : 0, err);
 }
 
 int run_open(struct run *r, struct err *err)

@@ -77,6 +77,11 @@ const struct logp_row *trainer_rows(const struct trainer *t)
 	return t->rows;
 }
 
+const struct judge *trainer_judge(const struct trainer *t)
+{
+	return &t->judge;
+}
+
 void trainer_add_term(struct trainer *t, const struct loss_term *term)
 {
 	t->o.loss.term[t->o.loss.n++] = *term;

@@ -69,6 +69,9 @@ int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, 
  */
 void trainer_swap_average(struct trainer *t);
 
+/* The last batch as the loss saw it: items and examples, what became of them, and their rewards. */
+const struct judge *trainer_judge(const struct trainer *t);
+
 /* Log-probs of the last batch's counted tokens, examples and their completions in order. */
 const struct logp_row *trainer_rows(const struct trainer *t);
 
