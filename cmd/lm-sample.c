@@ -14,7 +14,7 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder, *apply;
-static int kind;
+static int kind, quantize;
 static int64_t samples = 1, max_new = 256, top_k, seed, batch = 16, max_mem;
 static double temperature = 1, top_p = 1, min_p, repetition = 1;
 static struct cmd_strings stop_texts;
@@ -25,6 +25,8 @@ static const char *const kinds[] = {"stream", "jsonl", "lines", NULL};
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder with config.json, safetensors and, for text, tokenizer.json"},
 	{0, "apply", "UPDATE", CMD_PATH, &apply, .help = "sample with this update of MODEL"},
+	{0, "quantize", "TYPE", CMD_CHOICE, &quantize, .choices = cmd_quantize_names,
+		.help = "round the layers' matrices to blocks: none (default), int8, nf4"},
 	{'n', "samples", "K", CMD_INT, &samples, 1, PREF_MAX_COMPLETIONS, .help = "completions of each prompt (default 1)"},
 	{0, "input", "KIND", CMD_CHOICE, &kind, .choices = kinds,
 		.help = "prompts are a stream's (default), JSON lines with \"prompt\", or plain lines"},
@@ -49,7 +51,7 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"lm-sample",
-	"-m MODEL [-quv] [--apply UPDATE] [-n K] [--input stream|jsonl|lines] [--jsonl] [--max-new N] [--stop TEXT] "
+	"-m MODEL [-quv] [--apply UPDATE] [--quantize none|int8|nf4] [-n K] [--input stream|jsonl|lines] [--jsonl] [--max-new N] [--stop TEXT] "
 	"[--temperature X] [--top-k N] [--top-p P] [--min-p P] [--repetition-penalty X] [--seed N] [--batch N] "
 	"[--max-mem MIB] [--no-tokens] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] "
 	"[FILE ...]\n",
@@ -220,7 +222,7 @@ static int plan(struct generate_options *o, struct err *err)
 {
 	double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), mib = 1 << 20;
 	double most = max_mem ? (double)max_mem * mib : have;
-	double need = (double)(o->model->params.count * sizeof(float) + generate_memory(o, err));
+	double need = (double)(model_memory(o->model) + generate_memory(o, err));
 	double first = (double)generate_memory_of(o, 1);
 
 	cmd_say("%.1f M parameters, %lld sequences at a time; %.1f MiB of memory, and %.2f for each %d tokens of a sequence",
@@ -265,7 +267,7 @@ static int run(char **paths, int n, struct err *err)
 	const struct pref_schema *schema;
 	double start;
 
-	if (cmd_open_model(&r.model, folder, apply, MODEL_READ, how.max_payload, NULL, r.sha256, err) ||
+	if (cmd_open_model(&r.model, folder, apply, cmd_quantize_use(quantize), how.max_payload, NULL, r.sha256, err) ||
 		cmd_prompts_open(&r.in, &how, err))
 		return -1;
 	schema = r.in.stream ? prefreader_schema(r.in.stream) : NULL;

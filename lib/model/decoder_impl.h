@@ -1,7 +1,11 @@
-/* What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_next.c, decoder_backward.c. */
+/*
+ * What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_next.c, decoder_backward.c,
+ * decoder_linear.c.
+ */
 #ifndef MODEL_DECODER_IMPL_H
 #define MODEL_DECODER_IMPL_H
 
+#include "model/adapter.h"
 #include "model/decoder.h"
 
 /* What a layer's backward pass needs of its forward pass. What the arch does not have is NULL. */
@@ -38,6 +42,8 @@ struct decoder {
 	struct past *pasts;
 	size_t pasts_cap;
 	struct pack next;
+	float *low, *wet, *wide, *dgain; /* an adapter's: [rows, rank], [rows, in], [rows, out], [out] */
+	struct dropout drop;		 /* of this pass */
 	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
 	bool is_split;
 };
@@ -94,6 +100,20 @@ int decoder_check(const struct decoder *d, const struct pack *p, struct err *err
 
 /* All rows from embeddings to d->normed. */
 void decoder_walk(struct decoder *d, const struct pack *p);
+/* y = x times w, plus bias unless NULL; added if add. */
+void decoder_product(const struct decoder *d, float *y, int64_t ldy, const float *x, const struct mat *w,
+	const float *bias, int64_t rows, bool add);
+
+/* y = what role's matrix, and the adapter, make of x, with the bias; added if add. */
+void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
+	int64_t rows, bool add);
+
+/* The gradients of the trained parameters, and dx, of its input; added if add. */
+void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
+	const float *x, enum role role, int l, int64_t rows, bool add);
+
+/* Where a role's gradient begins; NULL where there is none, or it is not trained. */
+float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l, bool bias);
 
 /* d->logits: those of the counted tokens from first, n of them. */
 void decoder_logits(struct decoder *d, int64_t first, int64_t n);

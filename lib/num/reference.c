@@ -20,11 +20,10 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float 
 		}
 }
 
-static void linear_apart(float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows,
-	int64_t from, int64_t to)
+static void gemm_apart(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc)
 {
-	gemm(false, !w->in_first, rows, to - from, w->in, x, ldx, w->data + (w->in_first ? from : from * w->in),
-		w->in_first ? w->out : w->in, y + from, ldy, true);
+	gemm(false, tb, m, n, k, a, lda, b, ldb, c, ldc, true);
 }
 
 static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
@@ -349,6 +348,16 @@ static void logp_backward(float *logits, const struct logp_row *rows, const floa
 		}
 }
 
+static void drop(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n)
+{
+	for (int64_t r = from; r < to; r++)
+		for (int64_t i = 0; i < n; i++) {
+			uint32_t random = moment_noise(d->noise, (uint32_t)((d->first + r) * n + i));
+
+			y[r * n + i] = (float)(random >> 8) * 0x1p-24f < d->p ? 0 : x[r * n + i] / (1 - d->p);
+		}
+}
+
 static void add(float *y, const float *x, float scale, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
@@ -363,7 +372,8 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 const struct kernels kernels_reference = {
 	"reference",
 	gemm,
-	linear_apart,
+	gemm_apart,
+	reference_mat_load,
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,
@@ -377,6 +387,7 @@ const struct kernels kernels_reference = {
 	soft_cap,
 	logp_forward,
 	logp_backward,
+	drop,
 	add,
 	sum_squares,
 	reference_update,

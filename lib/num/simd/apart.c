@@ -35,7 +35,7 @@ static inline float total(vf v)
 
 /* y[i, j] += the product of row i of x and row j of w, of n floats, for xr and wr of them. */
 __attribute__((always_inline)) static inline void dots(int xr, int wr, int64_t n, const float *x, int64_t ldx,
-	const float *w, float *y, int64_t ldy)
+	const float *w, int64_t ldw, float *y, int64_t ldy)
 {
 	vf acc[XR][WR] = {0};
 	int64_t l = 0;
@@ -44,7 +44,7 @@ __attribute__((always_inline)) static inline void dots(int xr, int wr, int64_t n
 		vf row[WR];
 
 		for (int j = 0; j < wr; j++)
-			row[j] = vec_load(w + j * n + l);
+			row[j] = vec_load(w + j * ldw + l);
 		for (int i = 0; i < xr; i++)
 			for (int j = 0; j < wr; j++)
 				acc[i][j] += vec_load(x + i * ldx + l) * row[j];
@@ -52,7 +52,7 @@ __attribute__((always_inline)) static inline void dots(int xr, int wr, int64_t n
 	if (l < n)
 		for (int i = 0; i < xr; i++)
 			for (int j = 0; j < wr; j++)
-				acc[i][j] += vec_load_part(x + i * ldx + l, n - l) * vec_load_part(w + j * n + l, n - l);
+				acc[i][j] += vec_load_part(x + i * ldx + l, n - l) * vec_load_part(w + j * ldw + l, n - l);
 	for (int i = 0; i < xr; i++)
 		for (int j = 0; j < wr; j++)
 			y[i * ldy + j] += total(acc[i][j]);
@@ -60,30 +60,30 @@ __attribute__((always_inline)) static inline void dots(int xr, int wr, int64_t n
 
 /* All rows of x, in groups of much the same size, by wr of w. */
 __attribute__((always_inline)) static inline void sweep(int wr, int64_t rows, int64_t n, const float *x,
-	int64_t ldx, const float *w, float *y, int64_t ldy)
+	int64_t ldx, const float *w, int64_t ldw, float *y, int64_t ldy)
 {
 	for (int64_t left = (rows + XR - 1) / XR; left; left--) {
 		int64_t xr = rows / left;
 
 		switch (xr) {
 		case 1:
-			dots(1, wr, n, x, ldx, w, y, ldy);
+			dots(1, wr, n, x, ldx, w, ldw, y, ldy);
 			break;
 		case 2:
-			dots(2, wr, n, x, ldx, w, y, ldy);
+			dots(2, wr, n, x, ldx, w, ldw, y, ldy);
 			break;
 #if XR > 2
 		case 3:
-			dots(3, wr, n, x, ldx, w, y, ldy);
+			dots(3, wr, n, x, ldx, w, ldw, y, ldy);
 			break;
 		case 4:
-			dots(4, wr, n, x, ldx, w, y, ldy);
+			dots(4, wr, n, x, ldx, w, ldw, y, ldy);
 			break;
 		case 5:
-			dots(5, wr, n, x, ldx, w, y, ldy);
+			dots(5, wr, n, x, ldx, w, ldw, y, ldy);
 			break;
 		default:
-			dots(XR, wr, n, x, ldx, w, y, ldy);
+			dots(XR, wr, n, x, ldx, w, ldw, y, ldy);
 #endif
 		}
 		x += xr * ldx;
@@ -92,15 +92,17 @@ __attribute__((always_inline)) static inline void sweep(int wr, int64_t rows, in
 	}
 }
 
-void VEC_NAME(linear_apart)(float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows,
-	int64_t from, int64_t to)
+void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc)
 {
-	if (w->in_first) {
-		product(rows, to - from, w->in, x, ldx, 1, w->data + from, w->out, y + from, ldy);
+	int64_t j = 0;
+
+	if (!tb) {
+		product(m, n, k, a, lda, 1, b, ldb, c, ldc);
 		return;
 	}
-	for (; from + WR <= to; from += WR)
-		sweep(WR, rows, w->in, x, ldx, w->data + from * w->in, y + from, ldy);
-	for (; from < to; from++)
-		sweep(1, rows, w->in, x, ldx, w->data + from * w->in, y + from, ldy);
+	for (; j + WR <= n; j += WR)
+		sweep(WR, m, k, a, lda, b + j * ldb, ldb, c + j, ldc);
+	for (; j < n; j++)
+		sweep(1, m, k, a, lda, b + j * ldb, ldb, c + j, ldc);
 }

@@ -16,8 +16,9 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
 	int64_t at, int64_t kv_head, float *scratch);
 
-void VEC_NAME(linear_apart)(float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows,
-	int64_t from, int64_t to);
+void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc);
+void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
 void VEC_NAME(moment_load)(float *x, const struct moment *m, int64_t from, int64_t n);
