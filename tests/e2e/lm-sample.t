@@ -56,16 +56,25 @@ EOF
 check() { # MODEL K MOST ROOM ENDS OPTION...
 	m=$1 k=$2 most=$3 room=$4 ends=$5
 	shift 5
-	lm-sample -m $m -n $k --max-new $most -o out.tsz "$@" prompts.tsz 2>err && tstream check --full out.tsz >check.out &&
-		ref-logp -q -m $m --as again out.tsz | tstream export >rows && $PYTHON check.py rows $k $most $room "$ends"
-	ok "$m, $k completions, $*: prompts as they were, each ended for its reason, log-probs as ref-logp has them" ||
+	lm-sample -m $m $kept -n $k --max-new $most -o out.tsz "$@" prompts.tsz 2>err && tstream check --full out.tsz >check.out &&
+		ref-logp -q -m $m $kept --as again out.tsz | tstream export >rows && $PYTHON check.py rows $k $most $room "$ends"
+	ok "$m $kept, $k completions, $*: prompts as they were, each ended for its reason, log-probs as ref-logp has them" ||
 		note "$(cat err)"
 }
+kept=
 check gpt2 1 1 90 '[]'
 check gpt2 3 40 90 '[]'
 check llama 2 60 100 '[7, 9]'
 check llama 5 9 100 '[7, 9]' --temperature 0.3 --top-k 5 --seed 3
 check llama 4 30 100 '[7, 9]' --temperature 1.5 --top-p 0.7 --min-p 0.05 --repetition-penalty 1.3
+dpo-step -q -m llama --loss sft --lora 3 --lr 0.1 --batch-size 4 --max-steps 4 -o lora.tsz prompts.tsz &&
+	dpo-step -q -m llama --loss sft --lora 3 --dora --quantize int8 --lr 0.1 --batch-size 4 --max-steps 4 -o dora.tsz prompts.tsz &&
+	dpo-step -q -m llama --loss sft --lr 0.01 --batch-size 4 --max-steps 4 -o whole.tsz prompts.tsz
+ok "updates"
+for kept in '--apply lora.tsz' '--apply whole.tsz' '--quantize int8 --apply dora.tsz' '--quantize nf4'; do
+	check llama 3 50 100 '[7, 9]'
+done
+kept=
 lm-sample -m llama -n 2 -o out.tsz prompts.tsz 2>err
 grep -q '^lm-sample: 0.0 M parameters, 16 sequences at a time; [0-9.]* MiB of memory, and 0.01 for each 64 tokens' err &&
 	grep -q '^lm-sample: 23 prompts of [0-9]* tokens; 46 completions: [0-9]* ended with EOS, 0 at a stop, [0-9]* by length$' err
@@ -75,6 +84,10 @@ ok "says what it needs and what it did" || note "$(cat err)"
 
 lm-sample -q -m llama -n 3 --max-new 50 -o want.tsz -@ 1 --batch 1 prompts.tsz
 ok "one sequence at a time, one thread"
+lm-sample -q -m llama --apply lora.tsz --quantize nf4 -n 3 --max-new 50 -o want.rounded -@ 1 --batch 1 prompts.tsz &&
+	lm-sample -q -m llama --apply lora.tsz --quantize nf4 -n 3 --max-new 50 -o got.rounded -@ 2 --batch 7 prompts.tsz &&
+	cmp want.rounded got.rounded && ! cmp -s want.rounded want.tsz
+ok "or many, by rounded matrices and an adapter: the same bytes"
 for how in '-@ 2 --batch 3' '-@ 1 --batch 8' '-@ 3 --batch 100' '-@ 2 --max-mem 3'; do
 	lm-sample -q -m llama -n 3 --max-new 50 $how -o got.tsz prompts.tsz && cmp got.tsz want.tsz
 	ok "the same bytes with $how"
