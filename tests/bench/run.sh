@@ -1,6 +1,7 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
-# peak, and as ratios to the oracle's eager PyTorch, all in one run. BATCHES, STEPS and MODELS choose less.
+# peak, and as ratios to the oracle's eager PyTorch; lm-sample's steps as shares of the memory's bandwidth and of
+# that peak; all in one run. BATCHES, STEPS, MODELS and SEQUENCES choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -41,4 +42,5 @@ for model in ${MODELS:-smollm2-135m gpt2}; do
 			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
 			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
 	done
+	"$BENCH/decode" "$tmp/$model" ${SEQUENCES:-1 2 4 8 16 32 64} | sed "s/^/$model, lm-sample: /"
 done
