@@ -22,6 +22,10 @@ struct kernels {
 	void (*gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 		int64_t ldb, float *c, int64_t ldc);
 
+	/* The same, to the bit, of b's floats, where b is BF16 and stored transposed. NULL: there is none. */
+	void (*gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
+		int64_t ldb, float *c, int64_t ldc);
+
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
 	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 

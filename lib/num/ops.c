@@ -17,6 +17,7 @@
 #define TILE_N 768
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
+#define FEW 6 /* rows for which BF16 is multiplied as it is, rather than made floats for all of them */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -132,6 +133,10 @@ static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float 
 	if (w->type == MAT_F32) {
 		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from), all,
 			y + from, ldy);
+		return;
+	}
+	if (w->type == MAT_BF16 && tb && rows <= FEW && ops->kernels->gemm_apart_bf16) {
+		ops->kernels->gemm_apart_bf16(rows, n, w->in, x, ldx, (const uint16_t *)w->data + from * all, all, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {

@@ -373,6 +373,7 @@ const struct kernels kernels_reference = {
 	"reference",
 	gemm,
 	gemm_apart,
+	NULL,
 	reference_mat_load,
 	norm_forward,
 	norm_backward_x,

@@ -339,6 +339,7 @@ const struct kernels VEC_NAME(kernels) = {
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
 	VEC_NAME(gemm_apart),
+	VEC_NAME(gemm_apart_bf16),
 	VEC_NAME(mat_load),
 	norm_forward,
 	norm_backward_x,
