@@ -442,7 +442,7 @@ static int init(struct run *r, struct err *err)
 	const struct generate_options *o = r->o;
 	size_t batch = (size_t)o->batch, k = (size_t)o->k;
 
-	r->d = decoder_new(o->model, o->ops, false, err);
+	r->d = decoder_new(o->model, o->ops, DECODER_FORGET, err);
 	r->seat = mem_new(batch, sizeof *r->seat, err);
 	r->which = mem_new(batch, sizeof *r->which, err);
 	r->token = mem_new(batch, sizeof *r->token, err);
@@ -517,7 +517,7 @@ size_t generate_memory_of(const struct generate_options *o, int64_t tokens)
 
 size_t generate_memory(const struct generate_options *o, struct err *err)
 {
-	struct decoder *d = decoder_new(o->model, o->ops, false, err);
+	struct decoder *d = decoder_new(o->model, o->ops, DECODER_FORGET, err);
 	size_t bytes = d ? decoder_memory(d, o->batch, o->batch, o->model->arch.positions) : 0;
 
 	decoder_free(d);

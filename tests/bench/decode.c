@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	if (model_open(&m, argv[1], MODEL_READ, &err) || !(d = decoder_new(&m, ops_find("cpu"), false, &err)))
+	if (model_open(&m, argv[1], MODEL_READ, &err) || !(d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err)))
 		die(&err);
 	weights(&m, &count, &bytes);
 	for (int i = 2; i < argc; i++) {
