@@ -17,7 +17,7 @@
 #define TILE_N 768
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
-#define FEW 6 /* rows for which BF16 is multiplied as it is, rather than made floats for all of them */
+#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -122,7 +122,10 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
 }
 
-/* Columns from to to of rows of y += x times w, whose floats are made panel by panel where it has none. */
+/*
+ * Columns from to to of rows of y += x times w: panel by panel where w has no floats, or many rows would look for
+ * them all over again.
+ */
 static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
 	int64_t rows, int64_t from, int64_t to)
 {
@@ -130,7 +133,7 @@ static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float 
 	int64_t all = mat_columns(w), n = to - from;
 	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
 
-	if (w->type == MAT_F32) {
+	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
 		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from), all,
 			y + from, ldy);
 		return;

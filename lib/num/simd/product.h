@@ -12,6 +12,7 @@
 #define MR 6
 #define NV 4
 #endif
+#define AHEAD 16
 
 /* c[mr, nv vectors] += a * b over k; a(i, l) = a[i * am + l * ak]. last: elements of the last vector. */
 __attribute__((always_inline)) static inline void tile(int mr, int nv, int64_t k, const float *a, int64_t am,
@@ -26,6 +27,9 @@ __attribute__((always_inline)) static inline void tile(int mr, int nv, int64_t k
 	for (int64_t l = 0; l < k; l++) {
 		vf row[NV];
 
+		/* Few rows wait for memory, which no processor foresees where each row of b is in another of its pages. */
+		for (int j = 0; mr <= 2 && j < nv; j++)
+			__builtin_prefetch(b + (l + AHEAD) * ldb + j * VL, 0, 2);
 		for (int j = 0; j < nv; j++)
 			row[j] = j == nv - 1 && last < VL ? vec_load_part(b + l * ldb + j * VL, last)
 							  : vec_load(b + l * ldb + j * VL);
