@@ -222,9 +222,12 @@ static int plan(struct generate_options *o, struct err *err)
 {
 	double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), mib = 1 << 20;
 	double most = max_mem ? (double)max_mem * mib : have;
-	double need = (double)(model_memory(o->model) + generate_memory(o, err));
-	double first = (double)generate_memory_of(o, 1);
+	double first = (double)generate_memory_of(o, 1), need;
+	size_t bytes;
 
+	if (generate_memory(o, &bytes, err))
+		return -1;
+	need = (double)(bytes + model_memory(o->model));
 	cmd_say("%.1f M parameters, %lld sequences at a time; %.1f MiB of memory, and %.2f for each %d tokens of a sequence",
 		(double)o->model->params.count / 1e6, (long long)o->batch, need / mib, first / mib, PAST_PAGE);
 	if (need + 2 * first > most)

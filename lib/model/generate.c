@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/decoder.h"
+#include "model/pages.h"
 
 /* A completion, growing. */
 struct text {
@@ -54,10 +55,7 @@ struct run {
 	int64_t active;
 	struct job *first, *last; /* not yet handed out */
 	bool ended;		  /* there are no more prompts */
-	/* Pages: free ones, how many there may be, and how many those at work may come to need. */
-	float **spare;
-	size_t spares, spare_cap;
-	int64_t most, promised;
+	struct pages pages;
 	/* A step's: which seats, their tokens, pasts, choices and log-probs. */
 	int64_t *which;
 	int32_t *token;
@@ -82,32 +80,6 @@ static int64_t own_pages(const struct job *j)
 	return pages_of(j->longest - 1) - j->n / PAST_PAGE;
 }
 
-/* ---- pages */
-
-static int take_page(struct run *r, float **page, struct err *err)
-{
-	if (r->spares) {
-		*page = r->spare[--r->spares];
-		return 0;
-	}
-	*page = mem_new_aligned(decoder_page(r->d), sizeof **page, err);
-	return *page ? 0 : err_at(err, "keys and values");
-}
-
-/* Room in the list was made when the page was promised. */
-static void give_page(struct run *r, float *page)
-{
-	r->spare[r->spares++] = page;
-}
-
-static int promise(struct run *r, int64_t pages, struct err *err)
-{
-	if (mem_grow(&r->spare, &r->spare_cap, (size_t)(r->promised + pages), sizeof *r->spare, err))
-		return -1;
-	r->promised += pages;
-	return 0;
-}
-
 /* ---- jobs */
 
 static void free_job(struct job *j, int k)
@@ -129,7 +101,7 @@ static int start_prompt(struct run *r, struct job *j, struct err *err)
 	int64_t one = 1;
 
 	for (; j->pages < pages_of(j->n); j->pages++)
-		if (take_page(r, &j->page[j->pages], err))
+		if (pages_take(&r->pages, &j->page[j->pages], err))
 			return -1;
 	if (decoder_start(r->d, j->token, j->n, j->page, err))
 		return -1;
@@ -144,12 +116,12 @@ static int fits(const struct run *r, const struct job *j, struct err *err)
 {
 	int64_t need = pages_of(j->n) + own_pages(j);
 
-	if (r->promised + need <= r->most)
+	if (need <= pages_left(&r->pages))
 		return 1;
-	if (r->promised > 0)
+	if (r->pages.promised > 0)
 		return 0;
 	return err_set(err, ERR_LIMIT, "%lld tokens need %.2f MiB for keys and values, there are %.2f",
-		(long long)j->longest, (double)need * (double)decoder_page(r->d) * sizeof(float) / (1 << 20),
+		(long long)j->longest, (double)need * (double)r->pages.floats * sizeof(float) / (1 << 20),
 		(double)r->o->memory / (1 << 20));
 }
 
@@ -261,15 +233,15 @@ static void leave(struct run *r, struct seat *s)
 	struct job *j = s->job;
 
 	for (int64_t i = s->shared; i < s->pages; i++)
-		give_page(r, s->page[i]);
-	r->promised -= own_pages(j);
+		pages_give(&r->pages, s->page[i]);
+	pages_recall(&r->pages, own_pages(j));
 	s->job = NULL;
 	r->active--;
 	if (++j->done < r->o->k)
 		return;
-	r->promised -= pages_of(j->n);
+	pages_recall(&r->pages, pages_of(j->n));
 	for (int64_t i = 0; i < j->pages; i++)
-		give_page(r, j->page[i]);
+		pages_give(&r->pages, j->page[i]);
 	j->pages = 0;
 }
 
@@ -330,7 +302,7 @@ static int sit(struct run *r, struct seat *s, struct job *j, struct err *err)
 	int32_t token;
 
 	s->shared = s->pages = 0;
-	if (promise(r, own_pages(j), err) ||
+	if (pages_promise(&r->pages, own_pages(j), err) ||
 		mem_grow(&s->page, &s->page_cap, (size_t)pages_of(j->longest), sizeof *s->page, err) ||
 		mem_grow(&s->token, &s->token_cap, (size_t)j->n, sizeof *s->token, err))
 		return -1;
@@ -345,9 +317,9 @@ static int sit(struct run *r, struct seat *s, struct job *j, struct err *err)
 	memcpy(s->page, j->page, sizeof *s->page * (size_t)s->shared);
 	/* The page that both prompt and completion are in: a copy. */
 	if (part) {
-		if (take_page(r, &s->page[s->pages], err))
+		if (pages_take(&r->pages, &s->page[s->pages], err))
 			return -1;
-		memcpy(s->page[s->pages], j->page[s->pages], sizeof **s->page * decoder_page(r->d));
+		memcpy(s->page[s->pages], j->page[s->pages], sizeof **s->page * r->pages.floats);
 		s->pages++;
 	}
 	token = choose(r, s, j->logits);
@@ -384,13 +356,13 @@ static int fill(struct run *r, struct err *err)
 		if (!j->pages) {
 			rc = fits(r, j, err);
 			if (rc == 1)
-				rc = promise(r, pages_of(j->n), err) || start_prompt(r, j, err) ? -1 : 1;
+				rc = pages_promise(&r->pages, pages_of(j->n), err) || start_prompt(r, j, err) ? -1 : 1;
 			if (rc < 0)
 				return err_at(err, "prompt %016llx", (unsigned long long)j->id);
 			if (rc == 0)
 				return 0;
 		}
-		if (r->promised + own_pages(j) > r->most)
+		if (own_pages(j) > pages_left(&r->pages))
 			return 0;
 		if (sit(r, s, j, err) || hand_out_done(r, err))
 			return -1;
@@ -410,7 +382,7 @@ static int step(struct run *r, struct err *err)
 		if (!s->job)
 			continue;
 		if (s->pages < pages_of(s->n)) {
-			if (take_page(r, &s->page[s->pages], err))
+			if (pages_take(&r->pages, &s->page[s->pages], err))
 				return -1;
 			s->pages++;
 		}
@@ -455,7 +427,8 @@ static int init(struct run *r, struct err *err)
 	if (!r->d || !r->seat || !r->which || !r->token || !r->past || !r->row || !r->out_seg || !r->out_logp ||
 		!r->out_end || !r->sampler || decoder_reserve(r->d, o->batch, o->batch, 1, err))
 		return -1;
-	r->most = (int64_t)(o->memory / (decoder_page(r->d) * sizeof(float)));
+	r->pages.floats = decoder_page(r->d);
+	r->pages.most = (int64_t)(o->memory / (r->pages.floats * sizeof(float)));
 	for (int i = 0; i < r->threads; i++)
 		if (sampler_init(&r->sampler[i], &o->rules, o->model->arch.vocab, err))
 			return -1;
@@ -478,9 +451,7 @@ static void release(struct run *r)
 	}
 	for (int i = 0; r->sampler && i < r->threads; i++)
 		sampler_release(&r->sampler[i]);
-	for (size_t i = 0; i < r->spares; i++)
-		free(r->spare[i]);
-	free(r->spare);
+	pages_release(&r->pages);
 	free(r->sampler);
 	free(r->seat);
 	free(r->which);
@@ -515,12 +486,15 @@ size_t generate_memory_of(const struct generate_options *o, int64_t tokens)
 	return (size_t)(pages_of(tokens) * a->layers * 2 * a->kv_heads * a->head_dim * PAST_PAGE) * sizeof(float);
 }
 
-size_t generate_memory(const struct generate_options *o, struct err *err)
+int generate_memory(const struct generate_options *o, size_t *bytes, struct err *err)
 {
 	struct decoder *d = decoder_new(o->model, o->ops, DECODER_FORGET, err);
-	size_t bytes = d ? decoder_memory(d, o->batch, o->batch, o->model->arch.positions) : 0;
 
-	decoder_free(d);
+	if (!d)
+		return -1;
+	*bytes = decoder_memory(d, o->batch, o->batch, o->model->arch.positions);
 	/* Choices, logits and what top-k looks through, for each thread. */
-	return bytes + (size_t)omp_get_max_threads() * (size_t)o->model->arch.vocab * 16;
+	*bytes += (size_t)omp_get_max_threads() * (size_t)o->model->arch.vocab * 16;
+	decoder_free(d);
+	return 0;
 }

@@ -78,7 +78,7 @@ struct generate_totals {
 };
 
 /* Bytes besides the model's and those of o->memory, without what long prompts take while they are computed. */
-size_t generate_memory(const struct generate_options *o, struct err *err);
+int generate_memory(const struct generate_options *o, size_t *bytes, struct err *err);
 
 /* Bytes of o->memory that a sequence of so many tokens takes. */
 size_t generate_memory_of(const struct generate_options *o, int64_t tokens);
