@@ -656,7 +656,7 @@ rm -rf OUT OUT.tmp.*
 
 ln -s llama MODEL && cp llama/config.json config.json && cp train-tokens.tsz tokens.tsz && rm -rf policy base
 sed -n 's/^\.Dl \$ //p; /^\.Bd -literal -offset indent/,/^\.Ed/{/^\./d; s/\\e$/\\/; p}' "$root/man/dpo-step.1" >examples
-is "$(wc -l <examples)" 18 "the manual has examples of 18 lines"
+is "$(wc -l <examples)" 21 "the manual has examples of 21 lines"
 ok "they work" sh -e examples
 grep -q 'policy .policy., reference .ref.' out && [ -e aligned/model.safetensors ] && [ "$(wc -l <log.jsonl)" -eq 8 ]
 ok "and do what it says" || note "$(cat out)" "$(cat log.jsonl)"
