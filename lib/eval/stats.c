@@ -148,6 +148,14 @@ static unsigned poisson(uint32_t word)
 	return n;
 }
 
+unsigned stats_bootstrap_times(uint64_t seed, uint64_t row, uint64_t resample)
+{
+	uint32_t words[4];
+
+	rng_bits(seed, resample / 4, row, words);
+	return poisson(words[resample % 4]);
+}
+
 void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight)
 {
 	uint32_t words[4];

@@ -105,6 +105,9 @@ int stats_bootstrap_init(
 	struct stats_bootstrap *b, size_t resamples, uint64_t seed, struct err *err);
 void stats_bootstrap_release(struct stats_bootstrap *b);
 
+/* How often that resample counts that row: what others that resample the same rows ask. */
+unsigned stats_bootstrap_times(uint64_t seed, uint64_t row, uint64_t resample);
+
 /* One row: a cluster of weight numbers that add up to sum. The statistic is sum of sums / sum of
  * weights. */
 void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight);

@@ -1,0 +1,59 @@
+/* What evalwin's parts share: its options, what an evaluation comes to, JSON. */
+#ifndef CMD_EVAL_H
+#define CMD_EVAL_H
+
+#include "cmd/cmd.h"
+#include "eval/table.h"
+
+struct eval_options {
+	struct cmd_stream io;
+	/* Of log-probs. */
+	struct cmd_strings policies;
+	const char *reference; /* "none": there is none */
+	double beta;
+	/* Of verdicts. */
+	const char *baseline;	/* a model's name, or NULL */
+	const char *difficulty; /* a file, or NULL */
+	/* Of both. */
+	const char *by; /* a field that splits records, or NULL */
+	double level;
+	int64_t resamples, seed;
+};
+
+/* An evaluation, as it is printed. */
+struct eval_output {
+	struct buf text, json;
+};
+
+void eval_output_release(struct eval_output *out);
+
+/* Verdicts of all files together. */
+int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+
+/* Streams with log-probs, read one after the other. */
+int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+
+/* ---- JSON: members of an object, with commas where they belong; the name is group and name together */
+
+void eval_json_key(struct buf *out, const char *group, const char *name);
+void eval_json_number(struct buf *out, const char *group, const char *name, double x);
+void eval_json_string(struct buf *out, const char *name, const char *s);	 /* null for NULL */
+void eval_json_interval(struct buf *out, const char *group, const char *name, struct stats_interval i);
+void eval_json_open(struct buf *out, const char *name, char bracket); /* name NULL: an element */
+void eval_json_close(struct buf *out, char bracket);
+
+/* The first row of a table: heads up to NULL, of which "interval" gets the level in front. */
+void eval_put_heads(struct table *t, double level, const char *const *heads);
+
+/* ---- warnings */
+
+struct eval_doubt {
+	unsigned bit;
+	const char *key, *text;
+};
+
+/* Both end at a zero entry of table. */
+void eval_put_doubts(struct buf *out, const struct eval_doubt *table, unsigned doubts);
+void eval_json_doubts(struct buf *out, const struct eval_doubt *table, unsigned doubts);
+
+#endif

@@ -1,0 +1,19 @@
+/* Verdicts from files: alpaca_eval's annotations, arena battles, plain tables. */
+#ifndef CMD_VERDICTS_H
+#define CMD_VERDICTS_H
+
+#include "eval/verdicts.h"
+
+/*
+ * Adds all verdicts of a file, "-" for standard input: JSON Lines, a JSON array, or a table with a head
+ * (io/lines.h), plain or gzipped. by: the field whose values are groups, or NULL. Errors name file and line.
+ */
+int cmd_verdicts_read(struct verdicts *v, const char *path, const char *by, struct err *err);
+
+/*
+ * Difficulties by item of v from a file of objects with "instruction" or "index" and "instruction_difficulty"
+ * or "difficulty": for free(), [v->items.n]; NULL on failure, as where an item has none.
+ */
+double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct err *err);
+
+#endif
