@@ -15,7 +15,7 @@
 #define ONE_SD 0.7615941559557649 /* tanh(1) */
 #define RIDGE 1e-6
 #define ITERATIONS 2000
-#define PRECISION 1e-9
+#define PRECISION 1e-7
 
 struct length_row {
 	int model, item;
