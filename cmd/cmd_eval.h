@@ -11,9 +11,10 @@ struct eval_options {
 	struct cmd_strings policies;
 	const char *reference; /* "none": there is none */
 	double beta;
+	bool each; /* file is a stream of its own */
 	/* Of verdicts. */
 	const char *baseline;	/* a model's name, or NULL */
-	const char *difficulty; /* a file, or NULL */
+	const char *difficulty, *save_difficulty; /* files, or NULL */
 	/* Of both. */
 	const char *by; /* a field that splits records, or NULL */
 	double level;

@@ -23,6 +23,7 @@ enum {
 	NOT_DETERMINED = 16,
 	ONE_MODEL = 32,
 	FIRST_WINS = 64,
+	FEW_IN_GROUP = 128,
 };
 
 static const struct eval_doubt doubts[] = {
@@ -35,6 +36,7 @@ static const struct eval_doubt doubts[] = {
 	{ONE_MODEL, "no-difficulties",
 		"one model and no --difficulty: the length-controlled rate is by length alone, and rough"},
 	{FIRST_WINS, "position-bias", "the judge prefers one place: its interval does not hold one half"},
+	{FEW_IN_GROUP, "few-in-group", "a group has fewer than 30 items: too few to tell much"},
 	{0},
 };
 
@@ -149,6 +151,8 @@ static void find_doubts(struct judged *j)
 		j->doubts |= !isnan(c->controlled.percent) && !j->lengths.difficulty ? ONE_MODEL : 0;
 		ties = ties && c->rate.n_draws == c->rate.n_total;
 	}
+	for (size_t i = 0; i < j->ngroups; i++)
+		j->doubts |= j->groups[i].rate.items.clusters < ENOUGH ? FEW_IN_GROUP : 0;
 	j->doubts |= ties ? ALL_TIES : 0;
 	j->doubts |= j->ratings.n && !j->ratings.determined ? NOT_DETERMINED : 0;
 	/* A judge's place is told from its models' only where both orders were judged. */
@@ -180,6 +184,15 @@ static int evaluate(struct judged *j, struct err *err)
 	}
 	if (j->base >= 0 && length_control_init(&j->lengths, &j->v, j->base, difficulty, err))
 		goto out;
+	if (j->o->save_difficulty) {
+		if (!j->lengths.difficulty) {
+			err_set(err, ERR_FAILED,
+				"difficulties cannot be estimated: there are no two models with lengths and a common base");
+			goto out;
+		}
+		if (cmd_difficulties_write(&j->v, j->lengths.difficulty, j->o->save_difficulty, err))
+			goto out;
+	}
 	if (compare_models(j, err) ||
 		(j->v.models.n > 2 && ratings_init(&j->ratings, &j->v, j->base, (size_t)j->o->resamples,
 					       (uint64_t)j->o->seed, j->o->level, err)))

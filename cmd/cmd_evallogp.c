@@ -1,19 +1,19 @@
-/* evalwin of streams: does a policy prefer what was preferred? From two log-prob columns, or one. */
+/* evalwin of streams: do policies prefer what was preferred? From their log-probs and a reference's. */
+#include "cmd/cmd_evallogp.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "cmd/cmd_eval.h"
-#include "eval/reward.h"
 #include "io/json.h"
 #include "io/prefreader.h"
 
-static const struct eval_options *o;
-static const char *policy;
+#define MAX_GROUPS 1000
+#define NO_GROUP "-" /* of records without the field */
 
-static const struct eval_doubt doubts[] = {
+const struct eval_doubt logp_doubts[] = {
 	{REWARD_NO_PAIRS, "no-pairs", "there are no pairs: nothing can be said of win rates"},
 	{REWARD_FEW_PAIRS, "few-pairs", "fewer than 30 records with pairs: too few to tell much"},
 	{REWARD_ALL_TIES, "all-ties", "all pairs are ties: the scores tell nothing apart"},
@@ -23,14 +23,33 @@ static const struct eval_doubt doubts[] = {
 	{REWARD_UNDECIDED, "undecided", "the win rate's interval holds one half: it may be chance"},
 	{REWARD_EMPTY, "empty-completions",
 		"some completions have no counted tokens: their scores, of 0, measure nothing"},
+	{LOGP_RANKINGS, "rankings", "pairs of one ranking are not independent: McNemar's p is too small"},
+	{LOGP_ALL_WON, "all-won", "all pairs are won: no beta is the best one"},
+	{LOGP_FEW_IN_GROUP, "few-in-group", "a group has fewer than 30 records with pairs: too few to tell much"},
 	{0},
 };
 
-/* ---- input */
+unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
+{
+	const struct reward *r = &m->reward;
+	unsigned doubts = reward_doubts(r, e->o->level);
 
-struct columns {
-	int policy, reference; /* reference: -1 without one */
-};
+	if (e->policies > 1 && r->pairs > r->records - r->labelled)
+		doubts |= LOGP_RANKINGS;
+	if (e->reference && r->pairs && r->sequence.wins == r->pairs)
+		doubts |= LOGP_ALL_WON;
+	for (size_t g = 0; g < m->ngroups; g++)
+		if (reward_doubts(&m->groups[g], e->o->level) & REWARD_FEW_PAIRS)
+			doubts |= LOGP_FEW_IN_GROUP;
+	return doubts;
+}
+
+double logp_share_fell(const struct reward_side *s)
+{
+	return s->ratio.n ? (double)s->fell / (double)s->ratio.n : NAN;
+}
+
+/* ---- input */
 
 static int find_column(const struct pref_schema *s, const char *name, struct err *err)
 {
@@ -70,18 +89,130 @@ static int add_labelled(struct reward *r, const struct reward_completion *c,
 	return 0;
 }
 
-static int add_record(struct reward *r, struct reward_completion *c, const struct columns *at,
-	const struct pref_rec *rec, struct err *err)
+/* The record's group, a new one where its value is new; -1. */
+static int find_group(struct logp_eval *e, const struct pref_rec *rec, struct err *err)
+{
+	struct json *meta = rec->meta_len ? json_parse(rec->meta, rec->meta_len, err) : NULL;
+	const struct json *v = json_get(meta, e->o->by);
+	struct buf text = BUF_INIT;
+	int group = -1;
+	size_t n;
+
+	if (rec->meta_len && !meta)
+		return -1;
+	if (json_string(v, &n))
+		buf_add(&text, json_string(v, &n), n);
+	else if (v)
+		json_write(&text, v);
+	else
+		buf_add_str(&text, NO_GROUP);
+	if (buf_check(&text, err) == 0)
+		group = names_add(&e->groups, text.data, text.len, err);
+	if (group >= MAX_GROUPS)
+		group = err_set(err, ERR_LIMIT, "field '%s' has more than %d values", e->o->by, MAX_GROUPS);
+	buf_release(&text);
+	json_free(meta);
+	return group;
+}
+
+static struct reward_options reward_options(const struct logp_eval *e)
+{
+	return (struct reward_options){
+		.reference = e->reference,
+		.beta = e->o->beta,
+		.resamples = (size_t)e->o->resamples,
+		.seed = (uint64_t)e->o->seed,
+	};
+}
+
+/* The model's part of that group, made where it is new; NULL. */
+static struct reward *take_group(struct logp_eval *e, struct logp_model *m, int group, struct err *err)
+{
+	const struct reward_options how = reward_options(e);
+
+	if (mem_grow(&m->groups, &m->cap, (size_t)e->groups.n, sizeof *m->groups, err))
+		return NULL;
+	for (; m->ngroups < (size_t)e->groups.n; m->ngroups++)
+		if (reward_init(&m->groups[m->ngroups], &how, err))
+			return NULL;
+	return &m->groups[group];
+}
+
+/* ---- records */
+
+/* What a policy, and the first one of its stream, think of a record. */
+struct completions {
+	struct reward_completion *of, *first; /* [PREF_MAX_COMPLETIONS] each */
+};
+
+static void fill(struct reward_completion *c, int policy, int reference, const struct pref_rec *rec)
 {
 	for (int i = 0; i < rec->k; i++)
 		c[i] = (struct reward_completion){
-			.policy = (double)rec->logp[at->policy][i],
-			.reference = at->reference < 0 ? 0 : (double)rec->logp[at->reference][i],
+			.policy = (double)rec->logp[policy][i],
+			.reference = reference < 0 ? 0 : (double)rec->logp[reference][i],
 			.tokens = (uint64_t)pref_counted(rec, i),
 		};
+}
+
+static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct completions *c, int k, struct err *err)
+{
+	for (int i = 0; i < k; i++)
+		for (int j = i + 1; j < k; j++) {
+			const struct reward_completion *x = &c->of[i], *y = &c->of[j];
+			const struct margins_pair pair = {
+				.margin = reward_margin(&m->reward, x, y),
+				.chosen = e->reference ? x->policy - x->reference : 0,
+				.rejected = e->reference ? y->policy - y->reference : 0,
+				.chosen_tokens = x->tokens,
+				.rejected_tokens = y->tokens,
+			};
+
+			if (margins_add(&m->margins, &pair, err))
+				return -1;
+			if (c->of != c->first)
+				paired_add(&m->paired, reward_margin(&m->reward, &c->first[i], &c->first[j]),
+					pair.margin);
+		}
+	margins_close_record(&m->margins);
+	if (c->of != c->first)
+		paired_close_record(&m->paired);
+	return 0;
+}
+
+static int add_model(struct logp_eval *e, struct logp_model *m, const struct completions *c, const struct pref_rec *rec,
+	int group, struct err *err)
+{
+	struct reward *part = group < 0 ? NULL : take_group(e, m, group, err);
+
+	if (group >= 0 && !part)
+		return -1;
 	if (rec->k == 1)
-		return add_labelled(r, c, rec, err);
-	reward_add_ranking(r, c, rec->k);
+		return add_labelled(&m->reward, c->of, rec, err) || (part && add_labelled(part, c->of, rec, err)) ? -1
+														: 0;
+	reward_add_ranking(&m->reward, c->of, rec->k);
+	if (part)
+		reward_add_ranking(part, c->of, rec->k);
+	return add_pairs(e, m, c, rec->k, err);
+}
+
+/* A record to all models of a stream. */
+static int add_record(struct logp_eval *e, struct logp_model *models, int reference, struct completions *c,
+	const struct pref_rec *rec, struct err *err)
+{
+	int group = e->o->by ? find_group(e, rec, err) : -1;
+
+	if (e->o->by && group < 0)
+		return -1;
+	fill(c->first, models[0].column, reference, rec);
+	for (size_t i = 0; i < e->policies; i++) {
+		struct completions mine = {i ? c->of : c->first, c->first};
+
+		if (i)
+			fill(c->of, models[i].column, reference, rec);
+		if (add_model(e, &models[i], &mine, rec, group, err))
+			return -1;
+	}
 	return 0;
 }
 
@@ -92,280 +223,129 @@ static void say_ledger(const struct tstotals *t)
 		t->records, t->members, t->dropped, t->truncated);
 }
 
-static int read_records(struct reward *r, char *const *paths, int npaths, struct err *err)
+static int find_columns(struct logp_eval *e, struct logp_model *models, const struct pref_schema *schema, int *reference,
+	struct err *err)
 {
-	const struct tsreader_options how = cmd_reader_options(&o->io);
-	struct prefreader *in = prefreader_open(paths, npaths, &how, err);
-	struct reward_completion *c = mem_new(PREF_MAX_COMPLETIONS, sizeof *c, err);
-	const struct pref_schema *schema;
-	struct columns at = {-1, -1};
-	struct pref_rec rec;
-	int rc = -1;
+	*reference = -1;
+	for (size_t i = 0; i < e->policies; i++) {
+		models[i].column = find_column(schema, models[i].policy, err);
+		if (models[i].column < 0)
+			return -1;
+	}
+	if (e->reference) {
+		*reference = find_column(schema, e->o->reference, err);
+		if (*reference < 0)
+			return -1;
+	}
+	if (schema->text)
+		return err_set(err, ERR_MISMATCH, "the stream holds text, whose tokens cannot be counted");
+	if (e->o->by && !schema->meta)
+		return err_set(err, ERR_MISMATCH, "the stream has no 'meta': records have no field '%s'", e->o->by);
+	return 0;
+}
 
-	if (!in || !c)
+static int read_stream(struct logp_eval *e, struct logp_model *models, char *const *paths, int n, struct err *err)
+{
+	const struct tsreader_options how = cmd_reader_options(&e->o->io);
+	struct prefreader *in = prefreader_open(paths, n, &how, err);
+	struct completions c = {mem_new(PREF_MAX_COMPLETIONS, sizeof *c.of, err),
+		mem_new(PREF_MAX_COMPLETIONS, sizeof *c.first, err)};
+	struct pref_rec rec;
+	int reference, rc = -1;
+
+	if (!in || !c.of || !c.first || find_columns(e, models, prefreader_schema(in), &reference, err))
 		goto out;
-	schema = prefreader_schema(in);
-	at.policy = find_column(schema, policy, err);
-	if (at.policy < 0)
-		goto out;
-	if (r->options.reference) {
-		at.reference = find_column(schema, o->reference, err);
-		if (at.reference < 0)
-			goto out;
-	}
-	if (schema->text) {
-		err_set(err, ERR_MISMATCH, "the stream holds text, whose tokens cannot be counted");
-		goto out;
-	}
 	cmd_progress_start("records", 0);
 	while ((rc = prefreader_next(in, &rec, err)) == 1) {
-		if (add_record(r, c, &at, &rec, err)) {
+		if (add_record(e, models, reference, &c, &rec, err)) {
 			rc = -1;
 			break;
 		}
-		cmd_progress(r->records, ", %" PRIu64 " of %" PRIu64 " pairs won", r->sequence.wins,
-			r->pairs);
+		cmd_progress(models[0].reward.records, ", %" PRIu64 " of %" PRIu64 " pairs won",
+			models[0].reward.sequence.wins, models[0].reward.pairs);
 	}
 	cmd_progress_end();
 	if (rc == 0 && cmd_verbose)
 		say_ledger(prefreader_totals(in));
 out:
-	free(c);
+	free(c.of);
+	free(c.first);
 	prefreader_close(in);
 	return rc;
 }
 
-/* ---- the table: a name and columns of numbers; "-" where there is none */
+/* ---- models */
 
-static void put_cell(struct buf *out, double x, int decimals, const char *unit)
+/* Those of one stream; file: NULL where it is the only one. */
+static int add_models(struct logp_eval *e, const char *file, struct err *err)
 {
-	int width = 12 - (int)strlen(unit);
+	static const char *const usual = "policy";
+	const struct reward_options how = reward_options(e);
 
-	if (isnan(x))
-		buf_add_fmt(out, "%12s", "-");
-	else
-		buf_add_fmt(out, "%*.*f%s", width, decimals, x, unit);
-}
+	for (size_t i = 0; i < e->policies; i++) {
+		struct logp_model *m = &e->all[e->n++];
 
-static void put_interval(
-	struct buf *out, struct stats_interval i, double factor, int decimals, const char *unit)
-{
-	if (isnan(i.low))
-		buf_add_fmt(out, "%4s", "-");
-	else
-		buf_add_fmt(out, "   %.*f to %.*f%s", decimals, factor * i.low, decimals,
-			factor * i.high, unit);
-}
-
-static void put_rate(struct buf *out, const struct stats_rate *r)
-{
-	put_cell(out, 100 * stats_rate_value(r), 2, " %");
-	put_interval(out, stats_rate_wilson(r, o->level), 100, 2, " %");
-	buf_add_char(out, '\n');
-}
-
-static void put_tally(struct buf *out, const char *name, const struct reward_tally *t)
-{
-	buf_add_fmt(out, "%-24s%12" PRIu64 "%12" PRIu64 "%12" PRIu64, name, t->wins, t->ties,
-		t->losses);
-	put_rate(out, &t->decided);
-	buf_add_fmt(out, "%-60s", "  ties as half a win");
-	put_rate(out, &t->half);
-}
-
-static void put_sides(struct buf *out, const char *name, double chosen, double rejected)
-{
-	buf_add_fmt(out, "%-24s", name);
-	put_cell(out, chosen, 4, "");
-	put_cell(out, rejected, 4, "");
-}
-
-static void put_means(struct buf *out, const char *name, const struct reward *r,
-	const struct stats_sample *chosen, const struct stats_sample *rejected)
-{
-	put_sides(out, name, stats_sample_mean(chosen), stats_sample_mean(rejected));
-	buf_add_char(out, '\n');
-	put_sides(out, "  per token", reward_per_token(&r->chosen, chosen),
-		reward_per_token(&r->rejected, rejected));
-	buf_add_char(out, '\n');
-}
-
-static double mean_tokens(const struct reward_side *s)
-{
-	return s->policy.n ? (double)s->tokens / (double)s->policy.n : NAN;
-}
-
-static void put_scores(struct buf *out, const char *name, struct reward *r)
-{
-	const struct stats_sample *chosen = &r->chosen.score, *rejected = &r->rejected.score;
-
-	put_sides(out, name, stats_sample_mean(chosen), stats_sample_mean(rejected));
-	put_cell(out, stats_sample_mean(&r->margin), 4, "");
-	put_interval(out, stats_bootstrap_interval(&r->bootstrap, o->level), 1, 4, "");
-	buf_add_char(out, '\n');
-	put_sides(out, "  standard deviation", stats_sample_sd(chosen), stats_sample_sd(rejected));
-	put_cell(out, stats_sample_sd(&r->margin), 4, "");
-	buf_add_char(out, '\n');
-	put_sides(out, "  per token", reward_per_token(&r->chosen, chosen),
-		reward_per_token(&r->rejected, rejected));
-	buf_add_char(out, '\n');
-}
-
-static double share_fell(const struct reward_side *s)
-{
-	return s->ratio.n ? (double)s->fell / (double)s->ratio.n : NAN;
-}
-
-static void put_ratios(struct buf *out, const struct reward *r)
-{
-	put_means(out, "log-prob, policy", r, &r->chosen.policy, &r->rejected.policy);
-	put_means(out, "log-prob, reference", r, &r->chosen.reference, &r->rejected.reference);
-	put_means(out, "log-ratio", r, &r->chosen.ratio, &r->rejected.ratio);
-	buf_add_fmt(out, "%-24s", "  fell");
-	put_cell(out, 100 * share_fell(&r->chosen), 2, " %");
-	put_cell(out, 100 * share_fell(&r->rejected), 2, " %");
-	buf_add_char(out, '\n');
-}
-
-static void put_loss(struct buf *out, const struct reward *r)
-{
-	buf_add_fmt(out, "%-48s", "DPO loss (ln 2 = 0.6931 untrained)");
-	put_cell(out, stats_sample_mean(&r->loss), 4, "");
-	buf_add_str(out,
-		"\n\nreward = beta * log-ratio; log-ratio = log-prob under the policy - under the "
-		"reference, in nats,\non the data's own completions: an estimate of KL(policy, "
-		"reference) only where the policy wrote them\n");
-}
-
-static void put_table(struct buf *out, struct reward *r)
-{
-	const bool two = r->options.reference;
-	const char *score = two ? "reward" : "log-prob (nats)";
-	unsigned doubt = reward_doubts(r, o->level);
-
-	buf_add_fmt(out, "policy '%s', ", policy);
-	if (two)
-		buf_add_fmt(out, "reference '%s', beta %g\n", o->reference, o->beta);
-	else
-		buf_add_str(out, "no reference\n");
-	buf_add_fmt(out, "%" PRIu64 " records, %" PRIu64 " pairs", r->records, r->pairs);
-	if (r->labelled)
-		buf_add_fmt(out, ", %" PRIu64 " labelled completions", r->labelled);
-	buf_add_fmt(out, "\n\n%-24s%12s%12s%12s%12s   %g %% interval\n", "", "wins", "ties",
-		"losses", "win rate", 100 * o->level);
-	put_tally(out, two ? "reward" : "log-prob", &r->sequence);
-	put_tally(out, two ? "reward per token" : "log-prob per token", &r->token);
-	buf_add_fmt(out, "\n%-24s%12s%12s%12s   %g %% interval\n", "", "chosen", "rejected",
-		"margin", 100 * o->level);
-	put_scores(out, score, r);
-	if (two)
-		put_ratios(out, r);
-	put_sides(out, "tokens", mean_tokens(&r->chosen), mean_tokens(&r->rejected));
-	buf_add_char(out, '\n');
-	if (two)
-		put_loss(out, r);
-	eval_put_doubts(out, doubts, doubt);
-}
-
-/* ---- the same as JSON */
-
-static void put_json_tally(struct buf *out, const char *name, const struct reward_tally *t)
-{
-	eval_json_key(out, "by_", name);
-	buf_add_char(out, '{');
-	eval_json_number(out, "", "wins", (double)t->wins);
-	eval_json_number(out, "", "ties", (double)t->ties);
-	eval_json_number(out, "", "losses", (double)t->losses);
-	eval_json_number(out, "", "rate", stats_rate_value(&t->decided));
-	eval_json_interval(out, "", "rate_interval", stats_rate_wilson(&t->decided, o->level));
-	eval_json_number(out, "", "rate_ties_half", stats_rate_value(&t->half));
-	eval_json_interval(out, "", "rate_ties_half_interval", stats_rate_wilson(&t->half, o->level));
-	buf_add_char(out, '}');
-}
-
-/* group/chosen, group/rejected, and the same per token. */
-static void put_json_means(struct buf *out, const char *group, const struct reward *r,
-	const struct stats_sample *chosen, const struct stats_sample *rejected)
-{
-	eval_json_number(out, group, "/chosen", stats_sample_mean(chosen));
-	eval_json_number(out, group, "/rejected", stats_sample_mean(rejected));
-	eval_json_number(out, group, "_per_token/chosen", reward_per_token(&r->chosen, chosen));
-	eval_json_number(out, group, "_per_token/rejected", reward_per_token(&r->rejected, rejected));
-}
-
-/* Means apart, since without a reference the score is the log-prob, whose means stand there anyway.
- */
-static void put_json_spread(struct buf *out, const char *group, struct reward *r)
-{
-	eval_json_number(out, group, "/chosen_sd", stats_sample_sd(&r->chosen.score));
-	eval_json_number(out, group, "/rejected_sd", stats_sample_sd(&r->rejected.score));
-	eval_json_number(out, group, "/accuracies",
-		r->pairs ? (double)r->sequence.wins / (double)r->pairs : NAN);
-	eval_json_number(out, group, "/margins", stats_sample_mean(&r->margin));
-	eval_json_number(out, group, "/margins_sd", stats_sample_sd(&r->margin));
-	eval_json_interval(out, group, "/margins_interval", stats_bootstrap_interval(&r->bootstrap, o->level));
-}
-
-static void put_json(struct buf *out, struct reward *r)
-{
-	const bool two = r->options.reference;
-	unsigned doubt = reward_doubts(r, o->level);
-
-	buf_add_char(out, '{');
-	eval_json_number(out, "", "records", (double)r->records);
-	eval_json_number(out, "", "pairs", (double)r->pairs);
-	eval_json_number(out, "", "labelled", (double)r->labelled);
-	eval_json_key(out, "", "policy");
-	json_quote(out, policy, strlen(policy));
-	eval_json_key(out, "", "reference");
-	if (two)
-		json_quote(out, o->reference, strlen(o->reference));
-	else
-		buf_add_str(out, "null");
-	eval_json_number(out, "", "beta", two ? o->beta : NAN);
-	eval_json_number(out, "", "level", o->level);
-	eval_json_number(out, "", "bootstrap", (double)o->resamples);
-	eval_json_number(out, "", "seed", (double)o->seed);
-	eval_json_number(out, "", "tokens/chosen", (double)r->chosen.tokens);
-	eval_json_number(out, "", "tokens/rejected", (double)r->rejected.tokens);
-	put_json_tally(out, two ? "reward" : "logp", &r->sequence);
-	put_json_tally(out, two ? "reward_per_token" : "logp_per_token", &r->token);
-	put_json_means(out, "logps", r, &r->chosen.policy, &r->rejected.policy);
-	put_json_spread(out, two ? "rewards" : "logps", r);
-	if (two) {
-		put_json_means(out, "rewards", r, &r->chosen.score, &r->rejected.score);
-		put_json_means(out, "ref_logps", r, &r->chosen.reference, &r->rejected.reference);
-		put_json_means(out, "log_ratio", r, &r->chosen.ratio, &r->rejected.ratio);
-		eval_json_number(out, "fell", "/chosen", share_fell(&r->chosen));
-		eval_json_number(out, "fell", "/rejected", share_fell(&r->rejected));
-		eval_json_number(out, "", "loss", stats_sample_mean(&r->loss));
+		m->policy = e->o->policies.n ? e->o->policies.v[i] : usual;
+		m->file = file;
+		margins_init(&m->margins);
+		if (reward_init(&m->reward, &how, err) ||
+			paired_init(&m->paired, i ? how.resamples : 0, how.seed, err))
+			return -1;
 	}
-	eval_json_doubts(out, doubts, doubt);
-	buf_add_str(out, "}\n");
+	return 0;
 }
 
-int eval_logps(const struct eval_options *options, char *const *paths, int n, struct eval_output *out, struct err *err)
+static void release(struct logp_eval *e)
 {
-	const struct reward_options how = {
-		.reference = strcmp(options->reference, "none") != 0,
-		.beta = options->beta,
-		.resamples = (size_t)options->resamples,
-		.seed = (uint64_t)options->seed,
-	};
-	struct reward r;
-	int rc;
+	for (size_t i = 0; i < e->n; i++) {
+		struct logp_model *m = &e->all[i];
 
-	o = options;
-	policy = o->policies.n ? o->policies.v[0] : "policy";
-	if (!how.reference)
+		for (size_t g = 0; g < m->ngroups; g++)
+			reward_release(&m->groups[g]);
+		free(m->groups);
+		reward_release(&m->reward);
+		margins_release(&m->margins);
+		paired_release(&m->paired);
+	}
+	free(e->all);
+	names_release(&e->groups);
+}
+
+static void check_options(const struct eval_options *o, const struct logp_eval *e)
+{
+	const char *const usual = "policy";
+
+	if (!e->reference)
 		cmd_refuse("without a reference", "beta", NULL);
-	if (!strcmp(policy, o->reference))
-		cmd_usage("policy and reference are both '%s'", policy);
-	rc = reward_init(&r, &how, err) || read_records(&r, paths, n, err);
-	if (rc == 0) {
-		put_table(&out->text, &r);
-		put_json(&out->json, &r);
+	for (size_t i = 0; i < e->policies; i++) {
+		const char *policy = o->policies.n ? o->policies.v[i] : usual;
+
+		if (!strcmp(policy, o->reference))
+			cmd_usage("policy and reference are both '%s'", policy);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(policy, o->policies.v[j]))
+				cmd_usage("--policy: '%s' is there twice", policy);
 	}
-	reward_release(&r);
+}
+
+int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+{
+	struct logp_eval e = {
+		.o = o, .reference = strcmp(o->reference, "none") != 0, .policies = o->policies.n ? o->policies.n : 1};
+	int streams = o->each ? n : 1, rc;
+
+	check_options(o, &e);
+	e.all = mem_new((size_t)streams, e.policies * sizeof *e.all, err);
+	rc = e.all ? 0 : -1;
+	for (int i = 0; rc == 0 && i < streams; i++) {
+		rc = add_models(&e, o->each ? paths[i] : NULL, err);
+		if (rc == 0)
+			rc = read_stream(&e, &e.all[(size_t)i * e.policies], paths + i, o->each ? 1 : n, err);
+	}
+	if (rc == 0) {
+		logp_put_text(&out->text, &e);
+		logp_put_json(&out->json, &e);
+	}
+	release(&e);
 	return rc ? -1 : 0;
 }

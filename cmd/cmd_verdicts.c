@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "eval/table.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "io/lines.h"
 
@@ -20,6 +21,9 @@ static const char *const base_length_keys[] = {"len_output_1", "len_a", NULL};
 static const char *const model_length_keys[] = {"len_output_2", "len_b", NULL};
 static const char *const base_text_keys[] = {"output_1", "conversation_a", "response_a", "output_a", NULL};
 static const char *const model_text_keys[] = {"output_2", "conversation_b", "response_b", "output_b", NULL};
+/* alpaca_eval's own file has the index in a column without a name. */
+static const char *const difficulty_item_keys[] = {"instruction", "prompt", "question", "question_id", "item", "index", "",
+	NULL};
 static const char *const difficulty_keys[] = {"instruction_difficulty", "difficulty", NULL};
 
 static const struct json *find(const struct json *row, const char *const *keys)
@@ -256,7 +260,7 @@ static int read_difficulty(void *context, const struct json *row, struct err *er
 	double x;
 	int item;
 
-	if (!get_text(find(row, item_keys), &d->text))
+	if (!get_text(find(row, difficulty_item_keys), &d->text))
 		return err_set(err, ERR_FAILED, "no item: neither 'instruction' nor 'index'");
 	if (!get_number(find(row, difficulty_keys), &x))
 		return err_set(err, ERR_FAILED, "no number in 'instruction_difficulty' or 'difficulty'");
@@ -284,4 +288,29 @@ double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct
 		d.by_item = NULL;
 	}
 	return d.by_item;
+}
+
+int cmd_difficulties_write(const struct verdicts *v, const double *difficulty, const char *path, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	struct outfile file;
+	int rc;
+
+	for (int i = 0; i < v->items.n; i++) {
+		const char *name = names_get(&v->items, i);
+
+		buf_add_str(&text, "{\"instruction\":");
+		json_quote_bytes(&text, name, strlen(name));
+		buf_add_str(&text, ",\"instruction_difficulty\":");
+		json_put_number(&text, difficulty[i]);
+		buf_add_str(&text, "}\n");
+	}
+	if (outfile_open(&file, path, err)) {
+		buf_release(&text);
+		return -1;
+	}
+	rc = buf_check(&text, err) || fd_write(file.fd, text.data, text.len, err) || outfile_commit(&file, err) ? -1 : 0;
+	outfile_close(&file);
+	buf_release(&text);
+	return rc;
 }

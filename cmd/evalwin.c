@@ -20,20 +20,23 @@ static const struct cmd_option options[] = {
 	{0, "by", "FIELD", CMD_STRING, &o.by, .help = "the same for each value of the records' field"},
 	{0, "difficulty", "FILE", CMD_PATH, &o.difficulty,
 		.help = "verdicts: difficulties of items, for the control of length"},
+	{0, "each", 0, CMD_FLAG, &o.each, .help = "log-probs: each file apart, instead of one after the other"},
 	{0, "json", 0, CMD_FLAG, &as_json, .help = "one JSON object instead of the table"},
 	{0, "level", "P", CMD_REAL, &o.level, 0.5, 0.9999, .help = "confidence of the intervals (default 0.95)"},
 	{0, "policy", "NAME", CMD_STRINGS, &o.policies,
 		.help = "log-probs: column of a policy; may be given again (default: policy)"},
 	{0, "reference", "NAME", CMD_STRING, &o.reference,
 		.help = "log-probs: column of the reference, or none (default: ref)"},
+	{0, "save-difficulty", "FILE", CMD_PATH, &o.save_difficulty,
+		.help = "verdicts: write the difficulties that were estimated"},
 	{0, "seed", "N", CMD_INT, &o.seed, 0, 0x1p53, .help = "of the bootstrap (default 0)"},
 	CMD_INPUT_OPTIONS(o.io),
 	{0},
 };
 
 static const struct cmd cmd = {"evalwin",
-	"[-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] [--difficulty FILE] [--json] "
-	"[--level P] [--max-block MIB] [--policy NAME] [--reference NAME] [--seed N] [FILE ...]\n",
+	"[-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] [--difficulty FILE] [--each] "
+	"[--json] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] [--save-difficulty FILE] [--seed N] [FILE ...]\n",
 	options};
 
 /* All files must be of one kind. */
@@ -58,15 +61,19 @@ int main(int argc, char **argv)
 	struct buf *product = as_json ? &out.json : &out.text;
 	struct err err = ERR_INIT;
 
+	if (o.difficulty)
+		cmd_refuse("on difficulties that are read", "save-difficulty", NULL);
+	if (n < 2)
+		cmd_refuse("on fewer than two files", "each", NULL);
 	if (!o.resamples)
 		cmd_refuse("without a bootstrap", "seed", NULL);
 	kind = find_kind(paths, n, &err);
 	if (kind < 0)
 		cmd_die(&err);
 	if (kind == EVAL_STREAM)
-		cmd_refuse("on streams", "baseline", "difficulty", NULL);
+		cmd_refuse("on streams", "baseline", "difficulty", "save-difficulty", NULL);
 	else
-		cmd_refuse("on verdicts", "beta", "max-block", "policy", "reference", "threads", NULL);
+		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference", "threads", NULL);
 	rc = kind == EVAL_STREAM ? eval_logps(&o, paths, n, &out, &err) : eval_judged(&o, paths, n, &out, &err);
 	if (rc)
 		cmd_die(&err);

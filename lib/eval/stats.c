@@ -78,6 +78,13 @@ double stats_sample_sd(const struct stats_sample *s)
 	return s->n > 1 ? sqrt(s->m2 / (double)(s->n - 1)) : NAN;
 }
 
+struct stats_interval stats_sample_interval(const struct stats_sample *s, double level)
+{
+	double reach = stats_normal_z(level) * stats_sample_sd(s) / sqrt((double)s->n);
+
+	return s->n > 1 ? (struct stats_interval){s->mean - reach, s->mean + reach} : nowhere;
+}
+
 void stats_rate_add(struct stats_rate *r, double hits, double trials)
 {
 	r->clusters += trials > 0;

@@ -93,6 +93,27 @@ evalwin --json annotations.jsonl >one && evalwin --json annotations.jsonl | cmp 
 	! evalwin --json --seed 1 annotations.jsonl | cmp -s - one
 ok "the same seed, the same bits; another, others"
 
+# ---- difficulties
+
+evalwin --json --save-difficulty items.jsonl annotations.jsonl >both.json && [ "$(wc -l <items.jsonl)" -eq 97 ]
+ok "--save-difficulty"
+evalwin --json --difficulty items.jsonl annotations.jsonl >again.json
+cmp both.json again.json
+ok "--difficulty: the same rates, where they are those that would be estimated"
+grep small annotations.jsonl >small.jsonl
+evalwin --json small.jsonl | grep -q '"warnings":\["undecided","no-difficulties"\]' &&
+	! evalwin --json --difficulty items.jsonl small.jsonl | grep -q no-difficulties
+ok "one model needs them"
+sed '5d' items.jsonl >less.jsonl
+exits 4 "an item without" evalwin --difficulty less.jsonl small.jsonl
+says "evalwin: less.jsonl: no difficulty of item 'do 4'" "... said so"
+exits 1 "nothing to save" evalwin --save-difficulty x small.jsonl
+exits 2 "nothing to save but what was read" evalwin --difficulty items.jsonl --save-difficulty x small.jsonl
+printf ',instruction_difficulty\n0,1.5\n1,-1.5\n' >index.csv
+printf 'index,preference,len_output_1,len_output_2\n0,1.9,4,7\n1,1.2,9,3\n' >index.jsonl
+evalwin --json --difficulty index.csv index.jsonl | grep -q '"lc_weight_difficulty":[0-9]'
+ok "alpaca_eval's own file, by index"
+
 # ---- warnings
 
 warned() { evalwin --json "$1" | grep -q "\"warnings\":\[$2\]"; }
