@@ -60,7 +60,7 @@ struct joint {
 	double *strength, *difficulty; /* by model, by item */
 	double slope;
 	double *down, *curve; /* of either: first and second derivatives */
-	bool with_length, with_difficulty;
+	bool with_length;
 };
 
 enum joint_part { STRENGTHS, DIFFICULTIES, THE_SLOPE };
@@ -118,19 +118,17 @@ static void fit_joint(const struct length_control *l, struct joint *j)
 		change = improve(l, j, STRENGTHS);
 		if (j->with_length)
 			change = fmax(change, improve(l, j, THE_SLOPE));
-		if (j->with_difficulty) {
-			change = fmax(change, improve(l, j, DIFFICULTIES));
-			centre(l, j);
-		}
+		change = fmax(change, improve(l, j, DIFFICULTIES));
+		centre(l, j);
 	}
 }
 
-/* Difficulties of a fit without lengths, unless given; the slope of one with both. */
+/* Difficulties of a fit without lengths, unless given; the slope of one with both, of several models. */
 static int estimate(struct length_control *l, const double *given, struct err *err)
 {
 	size_t items = (size_t)l->verdicts->items.n, models = (size_t)l->verdicts->models.n;
 	size_t parts = items > models ? items : models;
-	struct joint j = {.with_difficulty = !given};
+	struct joint j = {.strength = NULL};
 	int rc = -1;
 
 	j.strength = mem_new(models, sizeof *j.strength, err);
@@ -140,14 +138,16 @@ static int estimate(struct length_control *l, const double *given, struct err *e
 	l->difficulty = mem_new(items, sizeof *l->difficulty, err);
 	if (!j.strength || !j.difficulty || !j.down || !j.curve || !l->difficulty)
 		goto out;
-	if (given)
-		memcpy(j.difficulty, given, items * sizeof *given);
-	else
+	if (!given)
 		fit_joint(l, &j);
-	memcpy(l->difficulty, j.difficulty, items * sizeof *j.difficulty);
-	j.with_length = true;
-	fit_joint(l, &j);
-	l->slope = j.slope;
+	memcpy(l->difficulty, given ? given : j.difficulty, items * sizeof *j.difficulty);
+	if (l->models > 1) {
+		memset(j.strength, 0, models * sizeof *j.strength);
+		memset(j.difficulty, 0, items * sizeof *j.difficulty);
+		j.with_length = true;
+		fit_joint(l, &j);
+		l->slope = j.slope;
+	}
 	rc = 0;
 out:
 	free(j.strength);
@@ -168,8 +168,6 @@ int length_control_init(struct length_control *l, const struct verdicts *v, int 
 	if (by_model && l->rows) {
 		take_rows(l, by_model);
 		rc = l->models > 1 || difficulty ? estimate(l, difficulty, err) : 0;
-		if (l->models == 1 && difficulty)
-			l->slope = SLOPE;
 	}
 	free(by_model);
 	return rc;
