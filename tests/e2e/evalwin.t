@@ -513,9 +513,14 @@ else
 	echo "ok $((n - 1)) # SKIP no mandoc"
 	echo "ok $n # SKIP no mandoc"
 fi
-cp pairs.tsz scored.tsz
+sed 's/logp\.one/logp.policy/; s/logp\.two/logp.ref2/' several.jsonl | tstream import -o scored.tsz
+for m in a b; do
+	for i in 1 2 3; do
+		echo "{\"instruction\":\"$i\",\"generator_2\":\"$m\",\"preference\":1.$i,\"output_1\":\"x\",\"output_2\":\"y$m\",\"dataset\":\"d\"}"
+	done | gzip >$m.annotations.json.gz
+done
 sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >examples
-[ "$(wc -l <examples)" -eq 3 ] && sh -e examples >got && grep -q '99 % interval' got &&
+[ "$(wc -l <examples)" -eq 5 ] && sh -e examples >got && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
 	grep -q '"rewards/margins"' result.json
 ok "the man page's examples"
 
