@@ -51,27 +51,6 @@ double logp_share_fell(const struct reward_side *s)
 
 /* ---- input */
 
-static int find_column(const struct pref_schema *s, const char *name, struct err *err)
-{
-	struct buf list = BUF_INIT;
-	int at = pref_schema_find(s, name);
-
-	if (at >= 0)
-		return at;
-	for (int i = 0; i < s->nlogps; i++)
-		buf_add_fmt(&list, "%slogp.%s", i ? ", " : "", s->logp[i]);
-	if (buf_check(&list, err) == 0 && s->nlogps)
-		err_set(err, ERR_MISMATCH, "no column 'logp.%s' in the stream, which has %s", name,
-			list.data);
-	else if (!err->code)
-		err_set(err, ERR_MISMATCH,
-			"no column 'logp.%s' in the stream, which has no log-probs: see "
-			"ref-logp(1)",
-			name);
-	buf_release(&list);
-	return -1;
-}
-
 static int add_labelled(struct reward *r, const struct reward_completion *c,
 	const struct pref_rec *rec, struct err *err)
 {
@@ -228,12 +207,12 @@ static int find_columns(struct logp_eval *e, struct logp_model *models, const st
 {
 	*reference = -1;
 	for (size_t i = 0; i < e->policies; i++) {
-		models[i].column = find_column(schema, models[i].policy, err);
+		models[i].column = pref_schema_need(schema, models[i].policy, err);
 		if (models[i].column < 0)
 			return -1;
 	}
 	if (e->reference) {
-		*reference = find_column(schema, e->o->reference, err);
+		*reference = pref_schema_need(schema, e->o->reference, err);
 		if (*reference < 0)
 			return -1;
 	}
