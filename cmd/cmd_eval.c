@@ -51,7 +51,8 @@ void eval_json_string(struct buf *out, const char *name, const char *s)
 		buf_add_str(out, "null");
 }
 
-void eval_json_interval(struct buf *out, const char *group, const char *name, struct stats_interval i)
+void eval_json_interval(
+	struct buf *out, const char *group, const char *name, struct stats_interval i)
 {
 	eval_json_key(out, group, name);
 	if (isnan(i.low)) {

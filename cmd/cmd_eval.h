@@ -13,7 +13,7 @@ struct eval_options {
 	double beta;
 	bool each; /* file is a stream of its own */
 	/* Of verdicts. */
-	const char *baseline;	/* a model's name, or NULL */
+	const char *baseline;			  /* a model's name, or NULL */
 	const char *difficulty, *save_difficulty; /* files, or NULL */
 	/* Of both. */
 	const char *by; /* a field that splits records, or NULL */
@@ -29,17 +29,20 @@ struct eval_output {
 void eval_output_release(struct eval_output *out);
 
 /* Verdicts of all files together. */
-int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err);
 
 /* Streams with log-probs, read one after the other. */
-int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err);
 
 /* ---- JSON: members of an object, with commas where they belong; the name is group and name together */
 
 void eval_json_key(struct buf *out, const char *group, const char *name);
 void eval_json_number(struct buf *out, const char *group, const char *name, double x);
-void eval_json_string(struct buf *out, const char *name, const char *s);	 /* null for NULL */
-void eval_json_interval(struct buf *out, const char *group, const char *name, struct stats_interval i);
+void eval_json_string(struct buf *out, const char *name, const char *s); /* null for NULL */
+void eval_json_interval(
+	struct buf *out, const char *group, const char *name, struct stats_interval i);
 void eval_json_open(struct buf *out, const char *name, char bracket); /* name NULL: an element */
 void eval_json_close(struct buf *out, char bracket);
 

@@ -30,12 +30,16 @@ static const struct eval_doubt doubts[] = {
 	{NO_VERDICTS, "no-verdicts", "there are no verdicts: nothing can be said of win rates"},
 	{FEW_ITEMS, "few-items", "fewer than 30 items behind a rate: too few to tell much"},
 	{ALL_TIES, "all-ties", "all verdicts are draws: the judge tells nothing apart"},
-	{UNDECIDED, "undecided", "a win rate's interval, marked ?, holds one half: it may be chance"},
+	{UNDECIDED, "undecided",
+		"a win rate's interval, marked ?, holds one half: it may be chance"},
 	{NOT_DETERMINED, "not-determined",
-		"some model won or lost all its battles: its rating has no limit, and the number means nothing"},
+		"some model won or lost all its battles: its rating has no limit, and the number "
+		"means nothing"},
 	{ONE_MODEL, "no-difficulties",
-		"one model and no --difficulty: the length-controlled rate is by length alone, and rough"},
-	{FIRST_WINS, "position-bias", "the judge prefers one place: its interval does not hold one half"},
+		"one model and no --difficulty: the length-controlled rate is by length alone, and "
+		"rough"},
+	{FIRST_WINS, "position-bias",
+		"the judge prefers one place: its interval does not hold one half"},
 	{FEW_IN_GROUP, "few-in-group", "a group has fewer than 30 items: too few to tell much"},
 	{0},
 };
@@ -68,7 +72,8 @@ static struct stats_interval rate_interval(const struct judged *j, const struct 
 
 static struct stats_interval discrete_interval(const struct judged *j, const struct winrate *w)
 {
-	return stats_wilson((double)w->n_wins + (double)w->n_draws / 2, (double)w->n_total, j->o->level);
+	return stats_wilson(
+		(double)w->n_wins + (double)w->n_draws / 2, (double)w->n_total, j->o->level);
 }
 
 static bool undecided(const struct judged *j, const struct contest *c)
@@ -90,13 +95,15 @@ static int best_first(const void *a, const void *b)
 	return p < q ? 1 : -1;
 }
 
-static int add_contest(struct judged *j, struct contest *to, size_t *n, int model, int group, struct err *err)
+static int add_contest(
+	struct judged *j, struct contest *to, size_t *n, int model, int group, struct err *err)
 {
 	const struct winrate_choice choice = {model, j->base, group};
 	struct contest *c = &to[*n];
 
 	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN}};
-	if (winrate_init(&c->rate, &j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed, err) ||
+	if (winrate_init(
+		    &c->rate, &j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed, err) ||
 		(group < 0 && j->base >= 0 &&
 			length_control_rate(&j->lengths, model, j->o->level, &c->controlled, err)))
 		return -1;
@@ -148,7 +155,8 @@ static void find_doubts(struct judged *j)
 
 		j->doubts |= c->rate.items.clusters < ENOUGH ? FEW_ITEMS : 0;
 		j->doubts |= undecided(j, c) ? UNDECIDED : 0;
-		j->doubts |= !isnan(c->controlled.percent) && !j->lengths.difficulty ? ONE_MODEL : 0;
+		j->doubts |=
+			!isnan(c->controlled.percent) && !j->lengths.difficulty ? ONE_MODEL : 0;
 		ties = ties && c->rate.n_draws == c->rate.n_total;
 	}
 	for (size_t i = 0; i < j->ngroups; i++)
@@ -187,15 +195,18 @@ static int evaluate(struct judged *j, struct err *err)
 	if (j->o->save_difficulty) {
 		if (!j->lengths.difficulty) {
 			err_set(err, ERR_FAILED,
-				"difficulties cannot be estimated: there are no two models with lengths and a common base");
+				"difficulties cannot be estimated: there are no two models with "
+				"lengths and a common base");
 			goto out;
 		}
-		if (cmd_difficulties_write(&j->v, j->lengths.difficulty, j->o->save_difficulty, err))
+		if (cmd_difficulties_write(
+			    &j->v, j->lengths.difficulty, j->o->save_difficulty, err))
 			goto out;
 	}
 	if (compare_models(j, err) ||
-		(j->v.models.n > 2 && ratings_init(&j->ratings, &j->v, j->base, (size_t)j->o->resamples,
-					       (uint64_t)j->o->seed, j->o->level, err)))
+		(j->v.models.n > 2 &&
+			ratings_init(&j->ratings, &j->v, j->base, (size_t)j->o->resamples,
+				(uint64_t)j->o->seed, j->o->level, err)))
 		goto out;
 	verdicts_position(&j->v, &j->position);
 	find_doubts(j);
@@ -227,8 +238,9 @@ static void put_rate(struct table *t, const struct judged *j, const struct conte
 
 static void put_contests(struct buf *out, const struct judged *j)
 {
-	const char *const heads[] = {j->base < 0 ? "against the others" : "against the base", "wins", "draws", "losses",
-		"win rate", "error", "interval", "discrete", "length", "even length", "interval", NULL};
+	const char *const heads[] = {j->base < 0 ? "against the others" : "against the base",
+		"wins", "draws", "losses", "win rate", "error", "interval", "discrete", "length",
+		"even length", "interval", NULL};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, j->o->level, heads);
@@ -248,8 +260,8 @@ static void put_contests(struct buf *out, const struct judged *j)
 
 static void put_groups(struct buf *out, const struct judged *j)
 {
-	const char *const heads[] = {
-		j->o->by, "model", "wins", "draws", "losses", "win rate", "error", "interval", "discrete", NULL};
+	const char *const heads[] = {j->o->by, "model", "wins", "draws", "losses", "win rate",
+		"error", "interval", "discrete", NULL};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, j->o->level, heads);
@@ -288,7 +300,8 @@ static void put_ratings(struct buf *out, const struct judged *j)
 	table_release(&t);
 }
 
-static void put_agreement(struct table *t, const struct judged *j, const char *what, const struct agreement *a)
+static void put_agreement(
+	struct table *t, const struct judged *j, const char *what, const struct agreement *a)
 {
 	table_add(t, "%s", what);
 	table_count(t, a->n);
@@ -309,11 +322,17 @@ static void put_judges(struct buf *out, const struct judged *j)
 	struct stats_interval first = first_interval(j);
 
 	if (decided)
-		buf_add_fmt(out, "\nthe first answer won %.2f %% of %" PRIu64 " decided verdicts (%.2f to %.2f %%)%s\n",
-			100 * (double)p->first_wins / (double)decided, decided, 100 * first.low, 100 * first.high,
-			p->orders.n ? "" : ", of which none was judged in both orders: it may be the models");
+		buf_add_fmt(out,
+			"\nthe first answer won %.2f %% of %" PRIu64
+			" decided verdicts (%.2f to %.2f %%)%s\n",
+			100 * (double)p->first_wins / (double)decided, decided, 100 * first.low,
+			100 * first.high,
+			p->orders.n ? ""
+				    : ", of which none was judged in both orders: it may be the "
+				      "models");
 	else
-		buf_add_str(out, "\nthe order of answers is not told: nothing can be said of position bias\n");
+		buf_add_str(out, "\nthe order of answers is not told: nothing can be said of "
+				 "position bias\n");
 	eval_put_heads(&t, j->o->level, heads);
 	if (p->orders.n)
 		put_agreement(&t, j, "both orders", &p->orders);
@@ -358,14 +377,16 @@ static void json_rate(struct buf *out, const struct judged *j, const struct cont
 
 	eval_json_number(out, "", "win_rate", winrate_percent(w));
 	eval_json_number(out, "", "standard_error", winrate_standard_error(w));
-	eval_json_interval(out, "", "win_rate_interval", (struct stats_interval){100 * i.low, 100 * i.high});
+	eval_json_interval(
+		out, "", "win_rate_interval", (struct stats_interval){100 * i.low, 100 * i.high});
 	eval_json_number(out, "", "n_wins", (double)w->n_wins);
 	eval_json_number(out, "", "n_wins_base", (double)w->n_wins_base);
 	eval_json_number(out, "", "n_draws", (double)w->n_draws);
 	eval_json_number(out, "", "n_total", (double)w->n_total);
 	eval_json_number(out, "", "discrete_win_rate", winrate_discrete(w));
 	i = discrete_interval(j, w);
-	eval_json_interval(out, "", "discrete_win_rate_interval", (struct stats_interval){100 * i.low, 100 * i.high});
+	eval_json_interval(out, "", "discrete_win_rate_interval",
+		(struct stats_interval){100 * i.low, 100 * i.high});
 	eval_json_number(out, "", "avg_length", w->length / (double)w->n_total);
 }
 
@@ -404,7 +425,8 @@ static void json_judges(struct buf *out, const struct judged *j)
 	eval_json_number(out, "", "first_wins", (double)p->first_wins);
 	eval_json_number(out, "", "second_wins", (double)p->second_wins);
 	eval_json_number(out, "", "draws", (double)p->draws);
-	eval_json_number(out, "", "first_rate", decided > 0 ? (double)p->first_wins / decided : NAN);
+	eval_json_number(
+		out, "", "first_rate", decided > 0 ? (double)p->first_wins / decided : NAN);
 	eval_json_interval(out, "", "first_rate_interval", first_interval(j));
 	eval_json_open(out, "both_orders", '{');
 	json_agreement(out, j, &p->orders);
@@ -476,7 +498,8 @@ static void put_json(struct buf *out, const struct judged *j)
 	buf_add_str(out, "}\n");
 }
 
-int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err)
 {
 	struct judged j = {.o = o, .base = -1};
 	int rc = 0;

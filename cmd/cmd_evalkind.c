@@ -13,7 +13,7 @@
 
 #include "io/file.h"
 
-#define ENOUGH 14 /* bytes of a member's head that are its own: gzip's and the subfield's name */
+#define ENOUGH 14   /* bytes of a member's head that are its own: gzip's and the subfield's name */
 #define PATIENCE 10 /* milliseconds between looks at a pipe that holds fewer */
 
 /* What a pipe holds, copied by the kernel; it stays there. Bytes, at most ENOUGH, 0 at the end; -1. */
@@ -90,6 +90,7 @@ int eval_kind(const char *path, struct err *err)
 		close(fd);
 	if (n < 0)
 		return -1;
-	return n == ENOUGH && !memcmp(p, gzip, sizeof gzip) && p[12] == 'T' && p[13] == 'S' ? EVAL_STREAM
-											    : EVAL_RECORDS;
+	return n == ENOUGH && !memcmp(p, gzip, sizeof gzip) && p[12] == 'T' && p[13] == 'S'
+		       ? EVAL_STREAM
+		       : EVAL_RECORDS;
 }

@@ -23,9 +23,11 @@ const struct eval_doubt logp_doubts[] = {
 	{REWARD_UNDECIDED, "undecided", "the win rate's interval holds one half: it may be chance"},
 	{REWARD_EMPTY, "empty-completions",
 		"some completions have no counted tokens: their scores, of 0, measure nothing"},
-	{LOGP_RANKINGS, "rankings", "pairs of one ranking are not independent: McNemar's p is too small"},
+	{LOGP_RANKINGS, "rankings",
+		"pairs of one ranking are not independent: McNemar's p is too small"},
 	{LOGP_ALL_WON, "all-won", "all pairs are won: no beta is the best one"},
-	{LOGP_FEW_IN_GROUP, "few-in-group", "a group has fewer than 30 records with pairs: too few to tell much"},
+	{LOGP_FEW_IN_GROUP, "few-in-group",
+		"a group has fewer than 30 records with pairs: too few to tell much"},
 	{0},
 };
 
@@ -88,7 +90,8 @@ static int find_group(struct logp_eval *e, const struct pref_rec *rec, struct er
 	if (buf_check(&text, err) == 0)
 		group = names_add(&e->groups, text.data, text.len, err);
 	if (group >= MAX_GROUPS)
-		group = err_set(err, ERR_LIMIT, "field '%s' has more than %d values", e->o->by, MAX_GROUPS);
+		group = err_set(
+			err, ERR_LIMIT, "field '%s' has more than %d values", e->o->by, MAX_GROUPS);
 	buf_release(&text);
 	json_free(meta);
 	return group;
@@ -105,7 +108,8 @@ static struct reward_options reward_options(const struct logp_eval *e)
 }
 
 /* The model's part of that group, made where it is new; NULL. */
-static struct reward *take_group(struct logp_eval *e, struct logp_model *m, int group, struct err *err)
+static struct reward *take_group(
+	struct logp_eval *e, struct logp_model *m, int group, struct err *err)
 {
 	const struct reward_options how = reward_options(e);
 
@@ -134,7 +138,8 @@ static void fill(struct reward_completion *c, int policy, int reference, const s
 		};
 }
 
-static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct completions *c, int k, struct err *err)
+static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct completions *c, int k,
+	struct err *err)
 {
 	for (int i = 0; i < k; i++)
 		for (int j = i + 1; j < k; j++) {
@@ -150,7 +155,8 @@ static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct com
 			if (margins_add(&m->margins, &pair, err))
 				return -1;
 			if (c->of != c->first)
-				paired_add(&m->paired, reward_margin(&m->reward, &c->first[i], &c->first[j]),
+				paired_add(&m->paired,
+					reward_margin(&m->reward, &c->first[i], &c->first[j]),
 					pair.margin);
 		}
 	margins_close_record(&m->margins);
@@ -159,16 +165,18 @@ static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct com
 	return 0;
 }
 
-static int add_model(struct logp_eval *e, struct logp_model *m, const struct completions *c, const struct pref_rec *rec,
-	int group, struct err *err)
+static int add_model(struct logp_eval *e, struct logp_model *m, const struct completions *c,
+	const struct pref_rec *rec, int group, struct err *err)
 {
 	struct reward *part = group < 0 ? NULL : take_group(e, m, group, err);
 
 	if (group >= 0 && !part)
 		return -1;
 	if (rec->k == 1)
-		return add_labelled(&m->reward, c->of, rec, err) || (part && add_labelled(part, c->of, rec, err)) ? -1
-														: 0;
+		return add_labelled(&m->reward, c->of, rec, err) ||
+				       (part && add_labelled(part, c->of, rec, err))
+			       ? -1
+			       : 0;
 	reward_add_ranking(&m->reward, c->of, rec->k);
 	if (part)
 		reward_add_ranking(part, c->of, rec->k);
@@ -176,8 +184,8 @@ static int add_model(struct logp_eval *e, struct logp_model *m, const struct com
 }
 
 /* A record to all models of a stream. */
-static int add_record(struct logp_eval *e, struct logp_model *models, int reference, struct completions *c,
-	const struct pref_rec *rec, struct err *err)
+static int add_record(struct logp_eval *e, struct logp_model *models, int reference,
+	struct completions *c, const struct pref_rec *rec, struct err *err)
 {
 	int group = e->o->by ? find_group(e, rec, err) : -1;
 
@@ -202,8 +210,8 @@ static void say_ledger(const struct tstotals *t)
 		t->records, t->members, t->dropped, t->truncated);
 }
 
-static int find_columns(struct logp_eval *e, struct logp_model *models, const struct pref_schema *schema, int *reference,
-	struct err *err)
+static int find_columns(struct logp_eval *e, struct logp_model *models,
+	const struct pref_schema *schema, int *reference, struct err *err)
 {
 	*reference = -1;
 	for (size_t i = 0; i < e->policies; i++) {
@@ -217,13 +225,16 @@ static int find_columns(struct logp_eval *e, struct logp_model *models, const st
 			return -1;
 	}
 	if (schema->text)
-		return err_set(err, ERR_MISMATCH, "the stream holds text, whose tokens cannot be counted");
+		return err_set(
+			err, ERR_MISMATCH, "the stream holds text, whose tokens cannot be counted");
 	if (e->o->by && !schema->meta)
-		return err_set(err, ERR_MISMATCH, "the stream has no 'meta': records have no field '%s'", e->o->by);
+		return err_set(err, ERR_MISMATCH,
+			"the stream has no 'meta': records have no field '%s'", e->o->by);
 	return 0;
 }
 
-static int read_stream(struct logp_eval *e, struct logp_model *models, char *const *paths, int n, struct err *err)
+static int read_stream(
+	struct logp_eval *e, struct logp_model *models, char *const *paths, int n, struct err *err)
 {
 	const struct tsreader_options how = cmd_reader_options(&e->o->io);
 	struct prefreader *in = prefreader_open(paths, n, &how, err);
@@ -232,7 +243,8 @@ static int read_stream(struct logp_eval *e, struct logp_model *models, char *con
 	struct pref_rec rec;
 	int reference, rc = -1;
 
-	if (!in || !c.of || !c.first || find_columns(e, models, prefreader_schema(in), &reference, err))
+	if (!in || !c.of || !c.first ||
+		find_columns(e, models, prefreader_schema(in), &reference, err))
 		goto out;
 	cmd_progress_start("records", 0);
 	while ((rc = prefreader_next(in, &rec, err)) == 1) {
@@ -307,10 +319,12 @@ static void check_options(const struct eval_options *o, const struct logp_eval *
 	}
 }
 
-int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err)
 {
-	struct logp_eval e = {
-		.o = o, .reference = strcmp(o->reference, "none") != 0, .policies = o->policies.n ? o->policies.n : 1};
+	struct logp_eval e = {.o = o,
+		.reference = strcmp(o->reference, "none") != 0,
+		.policies = o->policies.n ? o->policies.n : 1};
 	int streams = o->each ? n : 1, rc;
 
 	check_options(o, &e);
@@ -319,7 +333,8 @@ int eval_logps(const struct eval_options *o, char *const *paths, int n, struct e
 	for (int i = 0; rc == 0 && i < streams; i++) {
 		rc = add_models(&e, o->each ? paths[i] : NULL, err);
 		if (rc == 0)
-			rc = read_stream(&e, &e.all[(size_t)i * e.policies], paths + i, o->each ? 1 : n, err);
+			rc = read_stream(&e, &e.all[(size_t)i * e.policies], paths + i,
+				o->each ? 1 : n, err);
 	}
 	if (rc == 0) {
 		logp_put_text(&out->text, &e);

@@ -2,7 +2,8 @@
 
 #include "cmd/cmd_evallogp.h"
 
-static void json_tally(struct buf *out, const char *name, const struct reward_tally *t, double level)
+static void json_tally(
+	struct buf *out, const char *name, const struct reward_tally *t, double level)
 {
 	eval_json_key(out, "by_", name);
 	buf_add_char(out, '{');
@@ -23,7 +24,8 @@ static void json_means(struct buf *out, const char *group, const struct reward *
 	eval_json_number(out, group, "/chosen", stats_sample_mean(chosen));
 	eval_json_number(out, group, "/rejected", stats_sample_mean(rejected));
 	eval_json_number(out, group, "_per_token/chosen", reward_per_token(&r->chosen, chosen));
-	eval_json_number(out, group, "_per_token/rejected", reward_per_token(&r->rejected, rejected));
+	eval_json_number(
+		out, group, "_per_token/rejected", reward_per_token(&r->rejected, rejected));
 }
 
 /* Means apart, since without a reference the score is the log-prob, whose means stand there anyway.
@@ -36,7 +38,8 @@ static void json_spread(struct buf *out, const char *group, struct reward *r, do
 		r->pairs ? (double)r->sequence.wins / (double)r->pairs : NAN);
 	eval_json_number(out, group, "/margins", stats_sample_mean(&r->margin));
 	eval_json_number(out, group, "/margins_sd", stats_sample_sd(&r->margin));
-	eval_json_interval(out, group, "/margins_interval", stats_bootstrap_interval(&r->bootstrap, level));
+	eval_json_interval(
+		out, group, "/margins_interval", stats_bootstrap_interval(&r->bootstrap, level));
 }
 
 static void json_policy(struct buf *out, const struct logp_eval *e, struct reward *r)
@@ -68,7 +71,8 @@ static void json_outcomes(struct buf *out, double wins, double ties, double loss
 
 static void json_length(struct buf *out, const struct margins *m, double level)
 {
-	static const char *const names[MARGINS_LENGTHS] = {"chosen_longer", "same_length", "chosen_shorter"};
+	static const char *const names[MARGINS_LENGTHS] = {
+		"chosen_longer", "same_length", "chosen_shorter"};
 	struct margins_line line = margins_line(m);
 	struct margins_quantile q[LOGP_QUANTILES];
 
@@ -119,8 +123,8 @@ static void json_calibration(struct buf *out, const struct logp_eval *e, const s
 		eval_json_number(out, "", "pairs", (double)b->n);
 		eval_json_number(out, "", "confidence", b->confidence / (double)b->n);
 		eval_json_number(out, "", "accuracy", b->right / (double)b->n);
-		eval_json_interval(
-			out, "", "accuracy_interval", stats_wilson(b->right, (double)b->n, e->o->level));
+		eval_json_interval(out, "", "accuracy_interval",
+			stats_wilson(b->right, (double)b->n, e->o->level));
 		eval_json_close(out, '}');
 	}
 	eval_json_close(out, ']');
@@ -135,9 +139,11 @@ static void json_displacement(struct buf *out, const struct margins *m, double l
 	eval_json_number(out, "", "chosen_fell_rejected_rose", (double)m->fell[1][0]);
 	eval_json_number(out, "", "both_fell", (double)m->fell[1][1]);
 	eval_json_number(out, "", "chosen_fell", stats_rate_value(&m->chosen_fell.rate));
-	eval_json_interval(out, "", "chosen_fell_interval", stats_rate_wilson(&m->chosen_fell.rate, level));
+	eval_json_interval(
+		out, "", "chosen_fell_interval", stats_rate_wilson(&m->chosen_fell.rate, level));
 	eval_json_number(out, "", "displaced", stats_rate_value(&m->displaced.rate));
-	eval_json_interval(out, "", "displaced_interval", stats_rate_wilson(&m->displaced.rate, level));
+	eval_json_interval(
+		out, "", "displaced_interval", stats_rate_wilson(&m->displaced.rate, level));
 	eval_json_close(out, '}');
 }
 
@@ -148,13 +154,14 @@ static void json_kl(struct buf *out, const struct logp_eval *e, const struct log
 
 	eval_json_open(out, "kl", '{');
 	for (int i = 0; i < 2; i++) {
-		const struct stats_sample *k[3] = {&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
+		const struct stats_sample *k[3] = {
+			&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
 
 		eval_json_open(out, i ? "rejected" : "chosen", '{');
 		for (int j = 0; j < 3; j++) {
 			eval_json_number(out, "", names[j], stats_sample_mean(k[j]));
-			eval_json_interval(
-				out, names[j], "_interval", stats_sample_interval(k[j], e->o->level));
+			eval_json_interval(out, names[j], "_interval",
+				stats_sample_interval(k[j], e->o->level));
 		}
 		eval_json_close(out, '}');
 	}
@@ -177,7 +184,8 @@ static void json_groups(struct buf *out, const struct logp_eval *e, struct logp_
 	eval_json_close(out, ']');
 }
 
-static void json_paired(struct buf *out, const struct logp_eval *e, struct logp_model *m, const char *against)
+static void json_paired(
+	struct buf *out, const struct logp_eval *e, struct logp_model *m, const char *against)
 {
 	struct paired *p = &m->paired;
 
@@ -188,10 +196,12 @@ static void json_paired(struct buf *out, const struct logp_eval *e, struct logp_
 	eval_json_number(out, "", "only_the_other_wins", (double)p->first);
 	eval_json_number(out, "", "neither_wins", (double)p->neither);
 	eval_json_number(out, "", "difference", paired_difference(p));
-	eval_json_interval(out, "", "difference_interval", stats_bootstrap_interval(&p->accuracy, e->o->level));
+	eval_json_interval(out, "", "difference_interval",
+		stats_bootstrap_interval(&p->accuracy, e->o->level));
 	eval_json_number(out, "", "mcnemar_p", paired_mcnemar(p->first, p->second));
 	eval_json_number(out, "", "margin_difference", stats_sample_mean(&p->margins));
-	eval_json_interval(out, "", "margin_difference_interval", stats_bootstrap_interval(&p->margin, e->o->level));
+	eval_json_interval(out, "", "margin_difference_interval",
+		stats_bootstrap_interval(&p->margin, e->o->level));
 	eval_json_close(out, '}');
 }
 

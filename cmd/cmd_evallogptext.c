@@ -96,13 +96,13 @@ static void put_loss(struct buf *out, const struct reward *r)
 {
 	buf_add_fmt(out, "%-48s", "DPO loss (ln 2 = 0.6931 untrained)");
 	put_cell(out, stats_sample_mean(&r->loss), 4, "");
-	buf_add_str(out,
-		"\n");
+	buf_add_str(out, "\n");
 }
 
 /* ---- what is behind them */
 
-static void put_length_row(struct table *t, const char *name, const struct margins_tally *c, double level)
+static void put_length_row(
+	struct table *t, const char *name, const struct margins_tally *c, double level)
 {
 	table_add(t, "%s", name);
 	table_count(t, c->wins + c->ties + c->losses);
@@ -160,7 +160,8 @@ static void put_length(struct buf *out, const struct margins *m, double level)
 
 static void put_calibration(struct buf *out, const struct logp_eval *e, const struct margins *m)
 {
-	const char *const heads[] = {"sigmoid(margin) or 1 - it", "pairs", "said", "won", "interval", NULL};
+	const char *const heads[] = {
+		"sigmoid(margin) or 1 - it", "pairs", "said", "won", "interval", NULL};
 	double factor = margins_best_factor(m);
 	struct table t = TABLE_INIT;
 
@@ -170,7 +171,8 @@ static void put_calibration(struct buf *out, const struct logp_eval *e, const st
 
 		if (!b->n)
 			continue;
-		table_add(&t, "%.2f to %.2f", 0.5 + 0.5 * i / MARGINS_BINS, 0.5 + 0.5 * (i + 1) / MARGINS_BINS);
+		table_add(&t, "%.2f to %.2f", 0.5 + 0.5 * i / MARGINS_BINS,
+			0.5 + 0.5 * (i + 1) / MARGINS_BINS);
 		table_count(&t, b->n);
 		table_number(&t, 100 * b->confidence / (double)b->n, 2, " %");
 		table_number(&t, 100 * b->right / (double)b->n, 2, " %");
@@ -189,14 +191,15 @@ static void put_calibration(struct buf *out, const struct logp_eval *e, const st
 
 static void put_kl(struct buf *out, const struct logp_eval *e, const struct logp_model *model)
 {
-	const char *const heads[] = {"KL, had the policy written", "mean r", "interval", "r^2/2", "interval",
-		"exp(-r)-1+r", "interval", NULL};
+	const char *const heads[] = {"KL, had the policy written", "mean r", "interval", "r^2/2",
+		"interval", "exp(-r)-1+r", "interval", NULL};
 	const struct reward_side *side[2] = {&model->reward.chosen, &model->reward.rejected};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, e->o->level, heads);
 	for (int i = 0; i < 2; i++) {
-		const struct stats_sample *k[3] = {&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
+		const struct stats_sample *k[3] = {
+			&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
 
 		table_add(&t, "%s", i ? "rejected" : "chosen");
 		for (int j = 0; j < 3; j++) {
@@ -212,7 +215,8 @@ static void put_kl(struct buf *out, const struct logp_eval *e, const struct logp
 
 static void put_displacement(struct buf *out, const struct logp_eval *e, const struct margins *m)
 {
-	const char *const heads[] = {"log-probs against the reference", "pairs", "share", "interval", NULL};
+	const char *const heads[] = {
+		"log-probs against the reference", "pairs", "share", "interval", NULL};
 	const double n = (double)m->pairs;
 	static const char *const move[2][2] = {{"both rose", "chosen rose, rejected fell"},
 		{"chosen fell, rejected rose", "both fell"}};
@@ -250,11 +254,12 @@ static void put_one(struct buf *out, const struct logp_eval *e, struct logp_mode
 	buf_add_fmt(out, "%" PRIu64 " records, %" PRIu64 " pairs", r->records, r->pairs);
 	if (r->labelled)
 		buf_add_fmt(out, ", %" PRIu64 " labelled completions", r->labelled);
-	buf_add_fmt(out, "\n\n%-24s%12s%12s%12s%12s   %g %% interval\n", "", "wins", "ties", "losses", "win rate",
-		100 * level);
+	buf_add_fmt(out, "\n\n%-24s%12s%12s%12s%12s   %g %% interval\n", "", "wins", "ties",
+		"losses", "win rate", 100 * level);
 	put_tally(out, e->reference ? "reward" : "log-prob", &r->sequence, level);
 	put_tally(out, e->reference ? "reward per token" : "log-prob per token", &r->token, level);
-	buf_add_fmt(out, "\n%-24s%12s%12s%12s   %g %% interval\n", "", "chosen", "rejected", "margin", 100 * level);
+	buf_add_fmt(out, "\n%-24s%12s%12s%12s   %g %% interval\n", "", "chosen", "rejected",
+		"margin", 100 * level);
 	put_scores(out, e->reference ? "reward" : "log-prob (nats)", r, level);
 	if (e->reference)
 		put_ratios(out, r);
@@ -305,7 +310,8 @@ static void put_row(struct table *t, const struct logp_eval *e, struct reward *r
 
 static void put_row_heads(struct table *t, const struct logp_eval *e, const char *what, bool named)
 {
-	const char *const heads[] = {"pairs", "ties", "win rate", "interval", "per token", "margin", "interval", NULL};
+	const char *const heads[] = {
+		"pairs", "ties", "win rate", "interval", "per token", "margin", "interval", NULL};
 	const char *const more[] = {"chosen r", "rejected r", "chosen fell", "loss", NULL};
 
 	table_add(t, "%s", what);
@@ -326,7 +332,8 @@ static void put_models(struct buf *out, struct logp_eval *e)
 	struct table t = TABLE_INIT;
 
 	if (e->reference)
-		buf_add_fmt(out, "reference '%s', beta %g; r: log-ratio\n\n", e->o->reference, e->o->beta);
+		buf_add_fmt(out, "reference '%s', beta %g; r: log-ratio\n\n", e->o->reference,
+			e->o->beta);
 	else
 		buf_add_str(out, "no reference\n\n");
 	put_row_heads(&t, e, "policy", false);
@@ -340,8 +347,8 @@ static void put_models(struct buf *out, struct logp_eval *e)
 
 static void put_paired(struct buf *out, const struct logp_eval *e)
 {
-	const char *const heads[] = {"the same pairs", "against", "only it wins", "only the other", "difference",
-		"interval", "McNemar's p", "margin", "interval", NULL};
+	const char *const heads[] = {"the same pairs", "against", "only it wins", "only the other",
+		"difference", "interval", "McNemar's p", "margin", "interval", NULL};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, e->o->level, heads);
@@ -355,7 +362,8 @@ static void put_paired(struct buf *out, const struct logp_eval *e)
 		table_count(&t, p->second);
 		table_count(&t, p->first);
 		table_number(&t, 100 * paired_difference(p), 2, " %");
-		table_interval(&t, stats_bootstrap_interval(&p->accuracy, e->o->level), 100, 2, " %");
+		table_interval(
+			&t, stats_bootstrap_interval(&p->accuracy, e->o->level), 100, 2, " %");
 		table_add(&t, "%.3g", paired_mcnemar(p->first, p->second));
 		table_number(&t, stats_sample_mean(&p->margins), 4, "");
 		table_interval(&t, stats_bootstrap_interval(&p->margin, e->o->level), 1, 4, "");

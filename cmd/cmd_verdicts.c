@@ -13,17 +13,20 @@
 #include "io/lines.h"
 
 /* The same thing under different names, the most telling first. */
-static const char *const item_keys[] = {"instruction", "prompt", "question", "question_id", "item", "index", NULL};
+static const char *const item_keys[] = {
+	"instruction", "prompt", "question", "question_id", "item", "index", NULL};
 static const char *const judge_keys[] = {"judge", "annotator", NULL};
 static const char *const base_keys[] = {"generator_1", "model_a", "model_1", "a", NULL};
 static const char *const model_keys[] = {"generator_2", "model_b", "model_2", "model", "b", NULL};
 static const char *const base_length_keys[] = {"len_output_1", "len_a", NULL};
 static const char *const model_length_keys[] = {"len_output_2", "len_b", NULL};
-static const char *const base_text_keys[] = {"output_1", "conversation_a", "response_a", "output_a", NULL};
-static const char *const model_text_keys[] = {"output_2", "conversation_b", "response_b", "output_b", NULL};
+static const char *const base_text_keys[] = {
+	"output_1", "conversation_a", "response_a", "output_a", NULL};
+static const char *const model_text_keys[] = {
+	"output_2", "conversation_b", "response_b", "output_b", NULL};
 /* alpaca_eval's own file has the index in a column without a name. */
-static const char *const difficulty_item_keys[] = {"instruction", "prompt", "question", "question_id", "item", "index", "",
-	NULL};
+static const char *const difficulty_item_keys[] = {
+	"instruction", "prompt", "question", "question_id", "item", "index", "", NULL};
 static const char *const difficulty_keys[] = {"instruction_difficulty", "difficulty", NULL};
 
 static const struct json *find(const struct json *row, const char *const *keys)
@@ -63,7 +66,8 @@ static bool get_number(const struct json *v, double *out)
 	return end != s && !*end && isfinite(*out);
 }
 
-static int add_name(struct names *all, const struct json *v, const char *otherwise, struct buf *text, struct err *err)
+static int add_name(struct names *all, const struct json *v, const char *otherwise,
+	struct buf *text, struct err *err)
 {
 	if (get_text(v, text) && text->len)
 		return names_add(all, text->data, text->len, err);
@@ -71,7 +75,8 @@ static int add_name(struct names *all, const struct json *v, const char *otherwi
 }
 
 /* -1 stays where there is nothing; *to otherwise. */
-static int add_optional(struct names *all, const struct json *v, struct buf *text, int *to, struct err *err)
+static int add_optional(
+	struct names *all, const struct json *v, struct buf *text, int *to, struct err *err)
 {
 	*to = -1;
 	if (!get_text(v, text))
@@ -107,7 +112,8 @@ static double text_length(const struct json *v)
 	return sum;
 }
 
-static double get_length(const struct json *row, const char *const *numbers, const char *const *texts)
+static double get_length(
+	const struct json *row, const char *const *numbers, const char *const *texts)
 {
 	double n;
 
@@ -132,14 +138,15 @@ static int take_preference(const struct json *v, double *value, struct err *err)
 	return 1;
 }
 
-static int take_winner(const struct verdicts *v, const struct json *winner, const struct verdict *one, double *value,
-	struct err *err)
+static int take_winner(const struct verdicts *v, const struct json *winner,
+	const struct verdict *one, double *value, struct err *err)
 {
 	static const struct {
 		const char *text;
 		double value;
-	} known[] = {{"model_a", 0}, {"model_b", 1}, {"a", 0}, {"b", 1}, {"A", 0}, {"B", 1}, {"tie", 0.5},
-		{"draw", 0.5}, {"tie (bothbad)", 0.5}, {"both_bad", 0.5}, {"bothbad", 0.5}};
+	} known[] = {{"model_a", 0}, {"model_b", 1}, {"a", 0}, {"b", 1}, {"A", 0}, {"B", 1},
+		{"tie", 0.5}, {"draw", 0.5}, {"tie (bothbad)", 0.5}, {"both_bad", 0.5},
+		{"bothbad", 0.5}};
 	const char *s = json_text(winner);
 
 	if (json_kind(winner) == JSON_NULL || (s && !*s))
@@ -156,7 +163,8 @@ static int take_winner(const struct verdicts *v, const struct json *winner, cons
 			*value = known[i].value;
 			return 1;
 		}
-	return err_set(err, ERR_FAILED, "winner '%.60s' is none of the models, 'model_a', 'model_b', 'a', 'b' and 'tie'",
+	return err_set(err, ERR_FAILED,
+		"winner '%.60s' is none of the models, 'model_a', 'model_b', 'a', 'b' and 'tie'",
 		s);
 }
 
@@ -171,9 +179,11 @@ static enum verdict_first first_shown(const struct json *row, bool battle)
 	return battle ? FIRST_BASE : FIRST_UNKNOWN;
 }
 
-static int take(struct verdicts *v, const struct json *row, const char *by, struct buf *text, struct err *err)
+static int take(struct verdicts *v, const struct json *row, const char *by, struct buf *text,
+	struct err *err)
 {
-	const struct json *preference = json_get(row, "preference"), *winner = json_get(row, "winner");
+	const struct json *preference = json_get(row, "preference"),
+			  *winner = json_get(row, "winner");
 	struct verdict one = {.judge = -1};
 	int rc;
 
@@ -182,12 +192,15 @@ static int take(struct verdicts *v, const struct json *row, const char *by, stru
 	if (!preference && !winner)
 		return err_set(err, ERR_FAILED, "no verdict: neither 'preference' nor 'winner'");
 	one.base = add_name(&v->models, find(row, base_keys), "baseline", text, err);
-	one.model = one.base < 0 ? -1 : add_name(&v->models, find(row, model_keys), "model", text, err);
+	one.model =
+		one.base < 0 ? -1 : add_name(&v->models, find(row, model_keys), "model", text, err);
 	if (one.model < 0)
 		return -1;
 	if (one.base == one.model)
-		return err_set(err, ERR_FAILED, "both sides are '%.60s'", names_get(&v->models, one.base));
-	rc = preference ? take_preference(preference, &one.value, err) : take_winner(v, winner, &one, &one.value, err);
+		return err_set(
+			err, ERR_FAILED, "both sides are '%.60s'", names_get(&v->models, one.base));
+	rc = preference ? take_preference(preference, &one.value, err)
+			: take_winner(v, winner, &one, &one.value, err);
 	if (rc < 1) {
 		v->unjudged += rc == 0;
 		return rc;
@@ -203,7 +216,8 @@ static int take(struct verdicts *v, const struct json *row, const char *by, stru
 }
 
 /* Every record of a file to f; errors get the line. */
-static int for_each(const char *path, int (*f)(void *context, const struct json *row, struct err *err), void *context,
+static int for_each(const char *path,
+	int (*f)(void *context, const struct json *row, struct err *err), void *context,
 	struct err *err)
 {
 	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
@@ -263,7 +277,8 @@ static int read_difficulty(void *context, const struct json *row, struct err *er
 	if (!get_text(find(row, difficulty_item_keys), &d->text))
 		return err_set(err, ERR_FAILED, "no item: neither 'instruction' nor 'index'");
 	if (!get_number(find(row, difficulty_keys), &x))
-		return err_set(err, ERR_FAILED, "no number in 'instruction_difficulty' or 'difficulty'");
+		return err_set(
+			err, ERR_FAILED, "no number in 'instruction_difficulty' or 'difficulty'");
 	item = names_find(&d->v->items, d->text.data, d->text.len);
 	if (item >= 0)
 		d->by_item[item] = x;
@@ -272,7 +287,8 @@ static int read_difficulty(void *context, const struct json *row, struct err *er
 
 double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct err *err)
 {
-	struct difficulties d = {.v = v, .by_item = mem_new((size_t)v->items.n, sizeof(double), err)};
+	struct difficulties d = {
+		.v = v, .by_item = mem_new((size_t)v->items.n, sizeof(double), err)};
 	int rc = d.by_item ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < v->items.n; i++)
@@ -290,7 +306,8 @@ double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct
 	return d.by_item;
 }
 
-int cmd_difficulties_write(const struct verdicts *v, const double *difficulty, const char *path, struct err *err)
+int cmd_difficulties_write(
+	const struct verdicts *v, const double *difficulty, const char *path, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct outfile file;
@@ -309,7 +326,10 @@ int cmd_difficulties_write(const struct verdicts *v, const double *difficulty, c
 		buf_release(&text);
 		return -1;
 	}
-	rc = buf_check(&text, err) || fd_write(file.fd, text.data, text.len, err) || outfile_commit(&file, err) ? -1 : 0;
+	rc = buf_check(&text, err) || fd_write(file.fd, text.data, text.len, err) ||
+			     outfile_commit(&file, err)
+		     ? -1
+		     : 0;
 	outfile_close(&file);
 	buf_release(&text);
 	return rc;

@@ -17,6 +17,7 @@ int cmd_verdicts_read(struct verdicts *v, const char *path, const char *by, stru
 double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct err *err);
 
 /* Writes such a file, JSON Lines; [v->items.n]. */
-int cmd_difficulties_write(const struct verdicts *v, const double *difficulty, const char *path, struct err *err);
+int cmd_difficulties_write(
+	const struct verdicts *v, const double *difficulty, const char *path, struct err *err);
 
 #endif

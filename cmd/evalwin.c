@@ -13,16 +13,21 @@ static bool as_json;
 
 static const struct cmd_option options[] = {
 	{0, "baseline", "NAME", CMD_STRING, &o.baseline,
-		.help = "verdicts: the model that others are held against (default: the one in all of them)"},
-	{0, "beta", "B", CMD_REAL, &o.beta, 1e-9, 1e9, .help = "reward a nat of log-ratio (default 0.1)"},
+		.help = "verdicts: the model that others are held against (default: the one in all "
+			"of them)"},
+	{0, "beta", "B", CMD_REAL, &o.beta, 1e-9, 1e9,
+		.help = "reward a nat of log-ratio (default 0.1)"},
 	{0, "bootstrap", "N", CMD_INT, &o.resamples, 0, 1000000,
 		.help = "resamples for intervals, 0: none (default 1000)"},
-	{0, "by", "FIELD", CMD_STRING, &o.by, .help = "the same for each value of the records' field"},
+	{0, "by", "FIELD", CMD_STRING, &o.by,
+		.help = "the same for each value of the records' field"},
 	{0, "difficulty", "FILE", CMD_PATH, &o.difficulty,
 		.help = "verdicts: difficulties of items, for the control of length"},
-	{0, "each", 0, CMD_FLAG, &o.each, .help = "log-probs: each file apart, instead of one after the other"},
+	{0, "each", 0, CMD_FLAG, &o.each,
+		.help = "log-probs: each file apart, instead of one after the other"},
 	{0, "json", 0, CMD_FLAG, &as_json, .help = "one JSON object instead of the table"},
-	{0, "level", "P", CMD_REAL, &o.level, 0.5, 0.9999, .help = "confidence of the intervals (default 0.95)"},
+	{0, "level", "P", CMD_REAL, &o.level, 0.5, 0.9999,
+		.help = "confidence of the intervals (default 0.95)"},
 	{0, "policy", "NAME", CMD_STRINGS, &o.policies,
 		.help = "log-probs: column of a policy; may be given again (default: policy)"},
 	{0, "reference", "NAME", CMD_STRING, &o.reference,
@@ -35,8 +40,10 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"evalwin",
-	"[-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] [--difficulty FILE] [--each] "
-	"[--json] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] [--save-difficulty FILE] [--seed N] [FILE ...]\n",
+	"[-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] [--difficulty "
+	"FILE] [--each] "
+	"[--json] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] "
+	"[--save-difficulty FILE] [--seed N] [FILE ...]\n",
 	options};
 
 /* All files must be of one kind. */
@@ -47,7 +54,8 @@ static int find_kind(char *const *paths, int n, struct err *err)
 	for (int i = 1; i < n && kind >= 0; i++) {
 		kind = eval_kind(paths[i], err);
 		if (kind >= 0 && kind != first)
-			return err_set(err, ERR_MISMATCH, "%s and %s are not of one kind: one is a stream, one is not",
+			return err_set(err, ERR_MISMATCH,
+				"%s and %s are not of one kind: one is a stream, one is not",
 				paths[0], paths[i]);
 	}
 	return kind;
@@ -73,11 +81,14 @@ int main(int argc, char **argv)
 	if (kind == EVAL_STREAM)
 		cmd_refuse("on streams", "baseline", "difficulty", "save-difficulty", NULL);
 	else
-		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference", "threads", NULL);
-	rc = kind == EVAL_STREAM ? eval_logps(&o, paths, n, &out, &err) : eval_judged(&o, paths, n, &out, &err);
+		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference",
+			"threads", NULL);
+	rc = kind == EVAL_STREAM ? eval_logps(&o, paths, n, &out, &err)
+				 : eval_judged(&o, paths, n, &out, &err);
 	if (rc)
 		cmd_die(&err);
-	if (buf_check(product, &err) || fd_write(STDOUT_FILENO, product->data, product->len, &err)) {
+	if (buf_check(product, &err) ||
+		fd_write(STDOUT_FILENO, product->data, product->len, &err)) {
 		err_at(&err, "stdout");
 		cmd_die(&err);
 	}

@@ -87,7 +87,8 @@ static int reach(const double *wins, int n, bool backwards, unsigned char *seen)
 		before = count;
 		for (int i = 0; i < n; i++)
 			for (int j = 0; seen[i] && j < n; j++)
-				if (!seen[j] && (backwards ? wins[j * n + i] : wins[i * n + j]) > 0) {
+				if (!seen[j] &&
+					(backwards ? wins[j * n + i] : wins[i * n + j]) > 0) {
 					seen[j] = 1;
 					count++;
 				}
@@ -122,7 +123,7 @@ static void tally(const struct verdicts *v, struct work *w, uint64_t seed, int64
 
 		times = one->item >= 0 ? w->times[one->item]
 			: b < 0	       ? 1
-				       : stats_bootstrap_times(seed, UINT64_C(1) << 32 | i, (uint64_t)b);
+				: stats_bootstrap_times(seed, UINT64_C(1) << 32 | i, (uint64_t)b);
 		wins[(size_t)one->model * n + (size_t)one->base] += times * one->value;
 		wins[(size_t)one->base * n + (size_t)one->model] += times * (1 - one->value);
 	}
@@ -160,7 +161,8 @@ static int best_first(const void *a, const void *b)
 {
 	const struct rating *x = a, *y = b;
 
-	return x->value != y->value ? (x->value < y->value) - (x->value > y->value) : x->model - y->model;
+	return x->value != y->value ? (x->value < y->value) - (x->value > y->value)
+				    : x->model - y->model;
 }
 
 static struct stats_interval quantiles(double *x, size_t n, double level)
@@ -180,13 +182,14 @@ static int new_work(struct work *w, size_t n, size_t items, size_t resamples, st
 	w->values = mem_new(n, resamples * sizeof(double), err);
 	w->ranks = mem_new(n, resamples * sizeof(double), err);
 	w->seen = mem_new(n, 1, err);
-	return w->times && w->wins && w->fitted && w->strength && w->scratch && w->values && w->ranks && w->seen
+	return w->times && w->wins && w->fitted && w->strength && w->scratch && w->values &&
+			       w->ranks && w->seen
 		       ? 0
 		       : -1;
 }
 
-static void resample(struct ratings *r, const struct verdicts *v, struct work *w, int anchor, size_t resamples,
-	uint64_t seed, double level)
+static void resample(struct ratings *r, const struct verdicts *v, struct work *w, int anchor,
+	size_t resamples, uint64_t seed, double level)
 {
 	struct stats_interval ranks;
 	size_t n = (size_t)r->n;
@@ -211,8 +214,8 @@ static void resample(struct ratings *r, const struct verdicts *v, struct work *w
 	}
 }
 
-int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t resamples, uint64_t seed,
-	double level, struct err *err)
+int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t resamples,
+	uint64_t seed, double level, struct err *err)
 {
 	size_t n = (size_t)v->models.n;
 	struct work w = {NULL};

@@ -40,8 +40,8 @@ struct ratings {
  * Percentile intervals of a bootstrap over items, of ratings and ranks. resamples = 0: none. Release in any
  * case.
  */
-int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t resamples, uint64_t seed,
-	double level, struct err *err);
+int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t resamples,
+	uint64_t seed, double level, struct err *err);
 void ratings_release(struct ratings *r);
 
 #endif

@@ -7,11 +7,11 @@
 #include "base/mem.h"
 #include "eval/logistic.h"
 
-#define SPREAD 2.0	   /* variance of difficulties */
-#define OPPONENTS 0.1	   /* weight of an imagined opponent's verdict */
-#define PLAIN_OPPONENTS 0.25 /* without difficulties */
-#define SLOPE -1.6	   /* of one model alone */
-#define PLAIN_SLOPE -0.8   /* without difficulties */
+#define SPREAD 2.0		  /* variance of difficulties */
+#define OPPONENTS 0.1		  /* weight of an imagined opponent's verdict */
+#define PLAIN_OPPONENTS 0.25	  /* without difficulties */
+#define SLOPE -1.6		  /* of one model alone */
+#define PLAIN_SLOPE -0.8	  /* without difficulties */
 #define ONE_SD 0.7615941559557649 /* tanh(1) */
 #define RIDGE 1e-6
 #define ITERATIONS 2000
@@ -38,11 +38,11 @@ static void take_rows(struct length_control *l, struct stats_sample *by_model)
 		const struct verdict *one = &v->all[i];
 		int model = one->base == l->base ? one->model : one->base;
 
-		if ((one->base != l->base && one->model != l->base) || one->item < 0 || one->base_length < 0 ||
-			one->model_length < 0)
+		if ((one->base != l->base && one->model != l->base) || one->item < 0 ||
+			one->base_length < 0 || one->model_length < 0)
 			continue;
-		l->rows[l->n++] = (struct length_row){
-			model, one->item, length_difference(one, l->base), verdict_share(one, model)};
+		l->rows[l->n++] = (struct length_row){model, one->item,
+			length_difference(one, l->base), verdict_share(one, model)};
 		stats_sample_add(&by_model[model], l->rows[l->n - 1].difference);
 	}
 	for (size_t i = 0; i < l->n; i++) {
@@ -71,7 +71,9 @@ static double improve(const struct length_control *l, struct joint *j, enum join
 	int n = part == STRENGTHS      ? l->verdicts->models.n
 		: part == DIFFICULTIES ? l->verdicts->items.n
 				       : 1;
-	double *of = part == STRENGTHS ? j->strength : part == DIFFICULTIES ? j->difficulty : &j->slope;
+	double *of = part == STRENGTHS	    ? j->strength
+		     : part == DIFFICULTIES ? j->difficulty
+					    : &j->slope;
 	double prior = part == DIFFICULTIES ? 1 / SPREAD : RIDGE, largest = 0, p, x, step;
 
 	for (int i = 0; i < n; i++) {
@@ -82,8 +84,8 @@ static double improve(const struct length_control *l, struct joint *j, enum join
 		const struct length_row *row = &l->rows[r];
 		int i = part == STRENGTHS ? row->model : part == DIFFICULTIES ? row->item : 0;
 
-		p = logistic_sigmoid(
-			j->slope * row->difference + j->strength[row->model] + j->difficulty[row->item]);
+		p = logistic_sigmoid(j->slope * row->difference + j->strength[row->model] +
+				     j->difficulty[row->item]);
 		x = part == THE_SLOPE ? row->difference : 1;
 		j->down[i] += x * (row->value - p);
 		/* A quarter where the step would overshoot: the curve's largest value, which never does. */
@@ -157,13 +159,14 @@ out:
 	return rc;
 }
 
-int length_control_init(struct length_control *l, const struct verdicts *v, int base, const double *difficulty,
-	struct err *err)
+int length_control_init(struct length_control *l, const struct verdicts *v, int base,
+	const double *difficulty, struct err *err)
 {
 	struct stats_sample *by_model = mem_new((size_t)v->models.n, sizeof *by_model, err);
 	int rc = -1;
 
-	*l = (struct length_control){.verdicts = v, .base = base, .slope = difficulty ? SLOPE : PLAIN_SLOPE};
+	*l = (struct length_control){
+		.verdicts = v, .base = base, .slope = difficulty ? SLOPE : PLAIN_SLOPE};
 	l->rows = mem_new(v->n, sizeof *l->rows, err);
 	if (by_model && l->rows) {
 		take_rows(l, by_model);
@@ -183,7 +186,8 @@ void length_control_release(struct length_control *l)
 /* ---- one model */
 
 /* Its verdicts, then its imagined opponents'. Returns how many verdicts there are; *n: rows of all. */
-static size_t design(const struct length_control *l, int model, struct logistic_row *rows, size_t *n)
+static size_t design(
+	const struct length_control *l, int model, struct logistic_row *rows, size_t *n)
 {
 	double weight = l->difficulty ? OPPONENTS : PLAIN_OPPONENTS, difficulty;
 	size_t own = 0;
@@ -225,11 +229,12 @@ static void predict(const struct logistic_row *rows, size_t n, int k, const doub
 		for (int j = 1; j < k; j++)
 			variance += gradient[i] * covariance[i][j] * gradient[j];
 	reach = 100 * stats_normal_z(level) * sqrt(variance);
-	out->interval = (struct stats_interval){fmax(0, out->percent - reach), fmin(100, out->percent + reach)};
+	out->interval = (struct stats_interval){
+		fmax(0, out->percent - reach), fmin(100, out->percent + reach)};
 }
 
-int length_control_rate(const struct length_control *l, int model, double level, struct length_rate *out,
-	struct err *err)
+int length_control_rate(const struct length_control *l, int model, double level,
+	struct length_rate *out, struct err *err)
 {
 	struct logistic_row *rows = mem_new(l->n, 3 * sizeof *rows, err);
 	double w[LOGISTIC_MAX] = {0}, covariance[LOGISTIC_MAX][LOGISTIC_MAX];

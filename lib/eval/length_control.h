@@ -38,19 +38,19 @@ struct length_control {
  * Takes what can be used of verdicts, sorted or not, which must outlive l. difficulty: by item, or NULL to
  * estimate them; copied. Release in any case.
  */
-int length_control_init(struct length_control *l, const struct verdicts *v, int base, const double *difficulty,
-	struct err *err);
+int length_control_init(struct length_control *l, const struct verdicts *v, int base,
+	const double *difficulty, struct err *err);
 void length_control_release(struct length_control *l);
 
 struct length_rate {
 	double percent;
 	double standard_error; /* as alpaca_eval has it: of the predictions over items alone, in percent */
-	struct stats_interval interval; /* in percent: of the fit too */
+	struct stats_interval interval;	      /* in percent: of the fit too */
 	double length, difficulty, intercept; /* w1, w2, w3 */
 };
 
 /* percent is NaN for a model without rows. 0 or -1. */
-int length_control_rate(const struct length_control *l, int model, double level, struct length_rate *out,
-	struct err *err);
+int length_control_rate(const struct length_control *l, int model, double level,
+	struct length_rate *out, struct err *err);
 
 #endif

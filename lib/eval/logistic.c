@@ -68,7 +68,8 @@ static void derive(const struct logistic_row *rows, size_t n, int k, double ridg
 static void sandwich(const struct logistic_row *rows, size_t n, int k, const double *w,
 	double (*bread)[LOGISTIC_MAX], double (*out)[LOGISTIC_MAX])
 {
-	double meat[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}}, half[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}}, e;
+	double meat[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}}, half[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}},
+	       e;
 
 	for (size_t r = 0; r < n; r++) {
 		e = rows[r].weight * (rows[r].y - predict(&rows[r], k, w));
@@ -91,7 +92,8 @@ static void sandwich(const struct logistic_row *rows, size_t n, int k, const dou
 void logistic_fit(const struct logistic_row *rows, size_t n, int k, double ridge, double *w,
 	double (*covariance)[LOGISTIC_MAX])
 {
-	double down[LOGISTIC_MAX], inverse[LOGISTIC_MAX][LOGISTIC_MAX], step[LOGISTIC_MAX], largest = 1;
+	double down[LOGISTIC_MAX], inverse[LOGISTIC_MAX][LOGISTIC_MAX], step[LOGISTIC_MAX],
+		largest = 1;
 
 	memset(w, 0, (size_t)k * sizeof *w);
 	for (int t = 0; t < ITERATIONS && largest > PRECISION; t++) {

@@ -133,13 +133,15 @@ static double all(const struct margins_tally *t)
 
 double margins_longer_rule(const struct margins *m)
 {
-	return m->pairs ? (all(&m->length[CHOSEN_LONGER]) + all(&m->length[SAME_LENGTH]) / 2) / (double)m->pairs
+	return m->pairs ? (all(&m->length[CHOSEN_LONGER]) + all(&m->length[SAME_LENGTH]) / 2) /
+				  (double)m->pairs
 			: NAN;
 }
 
 double margins_prefers_longer(const struct margins *m)
 {
-	const struct margins_tally *longer = &m->length[CHOSEN_LONGER], *shorter = &m->length[CHOSEN_SHORTER];
+	const struct margins_tally *longer = &m->length[CHOSEN_LONGER],
+				   *shorter = &m->length[CHOSEN_SHORTER];
 	double decided = longer->rate.trials + shorter->rate.trials;
 
 	return decided > 0 ? ((double)longer->wins + (double)shorter->losses) / decided : NAN;
@@ -147,7 +149,8 @@ double margins_prefers_longer(const struct margins *m)
 
 double margins_balanced(const struct margins *m)
 {
-	return (stats_rate_value(&m->length[CHOSEN_LONGER].rate) + stats_rate_value(&m->length[CHOSEN_SHORTER].rate)) /
+	return (stats_rate_value(&m->length[CHOSEN_LONGER].rate) +
+		       stats_rate_value(&m->length[CHOSEN_SHORTER].rate)) /
 	       2;
 }
 

@@ -16,7 +16,7 @@
 #include "eval/stats.h"
 
 struct margins_pair {
-	double margin; /* reward of the chosen minus that of the rejected */
+	double margin;		 /* reward of the chosen minus that of the rejected */
 	double chosen, rejected; /* log-ratios; 0 without a reference */
 	uint64_t chosen_tokens, rejected_tokens;
 };
@@ -45,7 +45,8 @@ struct margins_length_tally {
 
 struct margins {
 	struct margins_tally length[MARGINS_LENGTHS];
-	struct margins_length_tally *by_tokens; /* [cap], by the pair's tokens, chosen and rejected together */
+	struct margins_length_tally
+		*by_tokens; /* [cap], by the pair's tokens, chosen and rejected together */
 	size_t cap;
 
 	/* Margin (y) by length difference (x), chosen - rejected, in tokens. */
@@ -57,7 +58,8 @@ struct margins {
 
 	/* By whether the chosen and the rejected completion became less likely than under the reference. */
 	uint64_t fell[2][2];
-	struct margins_tally displaced; /* "wins": pairs won although the chosen one fell; "losses": all others */
+	struct margins_tally
+		displaced; /* "wins": pairs won although the chosen one fell; "losses": all others */
 	struct margins_tally chosen_fell; /* "wins": it fell */
 
 	/* Schulman's estimates of KL(policy, reference) from log-ratios r, of chosen [0] and rejected [1]:

@@ -10,7 +10,7 @@
 #include "eval/stats.h"
 
 struct paired {
-	uint64_t both, first, second, neither; /* pairs won by them; a tie is no win */
+	uint64_t both, first, second, neither;	 /* pairs won by them; a tie is no win */
 	struct stats_bootstrap accuracy, margin; /* second - first, by pair, over records */
 	struct stats_sample margins;
 	double open_accuracy, open_margin, open_pairs; /* of the record that is being added */
@@ -23,7 +23,8 @@ void paired_release(struct paired *p);
 void paired_add(struct paired *p, double first, double second);
 void paired_close_record(struct paired *p);
 
-double paired_difference(const struct paired *p); /* of accuracies, second - first; NaN without pairs */
+double paired_difference(
+	const struct paired *p); /* of accuracies, second - first; NaN without pairs */
 
 /*
  * McNemar's exact test (Q. McNemar, "Note on the sampling error of the difference between correlated

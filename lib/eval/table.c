@@ -60,12 +60,14 @@ void table_count(struct table *t, uint64_t n)
 	table_add(t, "%" PRIu64, n);
 }
 
-void table_interval(struct table *t, struct stats_interval i, double factor, int decimals, const char *unit)
+void table_interval(
+	struct table *t, struct stats_interval i, double factor, int decimals, const char *unit)
 {
 	if (isnan(i.low))
 		table_add(t, "-");
 	else
-		table_add(t, "%.*f to %.*f%s", decimals, factor * i.low, decimals, factor * i.high, unit);
+		table_add(t, "%.*f to %.*f%s", decimals, factor * i.low, decimals, factor * i.high,
+			unit);
 }
 
 void table_row(struct table *t)

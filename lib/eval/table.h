@@ -25,16 +25,20 @@
 #define TABLE_COLUMNS 24
 
 struct table {
-	struct buf cells; /* each ended by '\n'; a row by a second one */
+	struct buf cells;		  /* each ended by '\n'; a row by a second one */
 	int width[TABLE_COLUMNS], column; /* in characters */
 };
 
-#define TABLE_INIT {.column = 0}
+#define TABLE_INIT                                                                                 \
+	{                                                                                          \
+		.column = 0                                                                        \
+	}
 
 void table_add(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void table_number(struct table *t, double x, int decimals, const char *unit); /* "-" for NaN */
 void table_count(struct table *t, uint64_t n);
-void table_interval(struct table *t, struct stats_interval i, double factor, int decimals, const char *unit);
+void table_interval(
+	struct table *t, struct stats_interval i, double factor, int decimals, const char *unit);
 void table_row(struct table *t); /* ends it */
 
 void table_put(const struct table *t, struct buf *out);

@@ -34,7 +34,8 @@ int verdicts_common_base(const struct verdicts *v)
 	for (int c = 0; c < 2; c++) {
 		size_t i = 0;
 
-		while (i < v->n && (v->all[i].base == candidates[c] || v->all[i].model == candidates[c]))
+		while (i < v->n &&
+			(v->all[i].base == candidates[c] || v->all[i].model == candidates[c]))
 			i++;
 		if (i == v->n)
 			return candidates[c];
@@ -55,8 +56,9 @@ double verdict_share(const struct verdict *one, int model)
 static int by_place(const void *a, const void *b)
 {
 	const struct verdict *x = a, *y = b;
-	const int order[] = {x->base - y->base, x->model - y->model, (x->item > y->item) - (x->item < y->item),
-		x->judge - y->judge, (int)x->first - (int)y->first};
+	const int order[] = {x->base - y->base, x->model - y->model,
+		(x->item > y->item) - (x->item < y->item), x->judge - y->judge,
+		(int)x->first - (int)y->first};
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		if (order[i])
@@ -99,8 +101,8 @@ static bool chosen(const struct verdict *one, const struct winrate_choice *c)
 {
 	int other = one->model == c->model ? one->base : one->model;
 
-	return (one->model == c->model || one->base == c->model) && (c->base < 0 || other == c->base) &&
-	       (c->group < 0 || one->group == c->group);
+	return (one->model == c->model || one->base == c->model) &&
+	       (c->base < 0 || other == c->base) && (c->group < 0 || one->group == c->group);
 }
 
 static void count(struct winrate *w, double value, double length)
@@ -113,8 +115,8 @@ static void count(struct winrate *w, double value, double length)
 	stats_sample_add(&w->value, value);
 }
 
-int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice, size_t resamples,
-	uint64_t seed, struct err *err)
+int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
+	size_t resamples, uint64_t seed, struct err *err)
 {
 	*w = (struct winrate){.n_total = 0};
 	if (stats_bootstrap_init(&w->bootstrap, resamples, seed, err))
@@ -122,13 +124,15 @@ int winrate_init(struct winrate *w, const struct verdicts *v, const struct winra
 	for (size_t i = 0, end; i < v->n; i = end) {
 		double sum = 0, n = 0, value;
 
-		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end])); end++) {
+		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end]));
+			end++) {
 			const struct verdict *one = &v->all[end];
 
 			if (!chosen(one, choice))
 				continue;
 			value = verdict_share(one, choice->model);
-			count(w, value, one->model == choice->model ? one->model_length : one->base_length);
+			count(w, value,
+				one->model == choice->model ? one->model_length : one->base_length);
 			sum += value;
 			n++;
 		}
@@ -157,14 +161,16 @@ double winrate_standard_error(const struct winrate *w)
 
 double winrate_discrete(const struct winrate *w)
 {
-	return w->n_total ? 100 * ((double)w->n_wins + (double)w->n_draws / 2) / (double)w->n_total : NAN;
+	return w->n_total ? 100 * ((double)w->n_wins + (double)w->n_draws / 2) / (double)w->n_total
+			  : NAN;
 }
 
 /* ---- judges */
 
 double agreement_rate(const struct agreement *a)
 {
-	return a->n ? (double)(a->table[0][0] + a->table[1][1] + a->table[2][2]) / (double)a->n : NAN;
+	return a->n ? (double)(a->table[0][0] + a->table[1][1] + a->table[2][2]) / (double)a->n
+		    : NAN;
 }
 
 static void margins(const struct agreement *a, double row[3], double column[3])
@@ -192,7 +198,8 @@ double agreement_kappa(const struct agreement *a)
 
 struct stats_interval agreement_kappa_interval(const struct agreement *a, double level)
 {
-	double kappa = agreement_kappa(a), row[3], column[3], chance = 0, variance = 0, p, e, weight;
+	double kappa = agreement_kappa(a), row[3], column[3], chance = 0, variance = 0, p, e,
+	       weight;
 	const double z = stats_normal_z(level);
 
 	if (isnan(kappa))
@@ -208,7 +215,8 @@ struct stats_interval agreement_kappa_interval(const struct agreement *a, double
 		}
 	e = kappa - chance * (1 - kappa);
 	variance = fmax(0, variance - e * e) / ((double)a->n * (1 - chance) * (1 - chance));
-	return (struct stats_interval){fmax(-1, kappa - z * sqrt(variance)), fmin(1, kappa + z * sqrt(variance))};
+	return (struct stats_interval){
+		fmax(-1, kappa - z * sqrt(variance)), fmin(1, kappa + z * sqrt(variance))};
 }
 
 static void agree(struct agreement *a, double one, double two)
@@ -223,7 +231,8 @@ void verdicts_agreement(const struct verdicts *v, int one, int two, struct agree
 	for (size_t i = 0, end; i < v->n; i = end) {
 		struct stats_sample of[2] = {{.n = 0}};
 
-		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end])); end++) {
+		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end]));
+			end++) {
 			if (v->all[end].judge == one)
 				stats_sample_add(&of[0], v->all[end].value);
 			else if (v->all[end].judge == two)
@@ -240,8 +249,9 @@ void verdicts_position(const struct verdicts *v, struct position *p)
 	for (size_t i = 0, end; i < v->n; i = end) {
 		struct stats_sample order[2] = {{.n = 0}};
 
-		for (end = i; end < v->n && (end == i || (same_item(&v->all[i], &v->all[end]) &&
-								 v->all[end].judge == v->all[i].judge));
+		for (end = i;
+			end < v->n && (end == i || (same_item(&v->all[i], &v->all[end]) &&
+							   v->all[end].judge == v->all[i].judge));
 			end++) {
 			const struct verdict *one = &v->all[end];
 			int sign = verdict_sign(one->value);

@@ -16,11 +16,11 @@
 enum verdict_first { FIRST_UNKNOWN, FIRST_BASE, FIRST_MODEL };
 
 struct verdict {
-	int base, model;	 /* of verdicts.models */
-	int judge, item, group;	 /* of theirs; -1: not told */
-	double value;		 /* 0 to 1 */
+	int base, model;		  /* of verdicts.models */
+	int judge, item, group;		  /* of theirs; -1: not told */
+	double value;			  /* 0 to 1 */
 	double base_length, model_length; /* characters; -1: not told */
-	enum verdict_first first; /* which answer the judge saw first */
+	enum verdict_first first;	  /* which answer the judge saw first */
 };
 
 /* Zeroed: empty. */
@@ -48,7 +48,7 @@ struct winrate {
 	struct stats_sample value;
 	struct stats_rate items;	  /* the value, item by item */
 	struct stats_bootstrap bootstrap; /* of its mean, over items */
-	double length;			  /* sum of the model's lengths; NaN where one is not told */
+	double length; /* sum of the model's lengths; NaN where one is not told */
 };
 
 /* Which verdicts count, and from whose side. */
@@ -59,13 +59,13 @@ struct winrate_choice {
 };
 
 /* Release in any case. Verdicts on one item stand together in intervals. */
-int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice, size_t resamples,
-	uint64_t seed, struct err *err);
+int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
+	size_t resamples, uint64_t seed, struct err *err);
 void winrate_release(struct winrate *w);
 
-double winrate_percent(const struct winrate *w);	  /* 100 mean(value) */
-double winrate_standard_error(const struct winrate *w);  /* 100 sd(value) / sqrt(n) */
-double winrate_discrete(const struct winrate *w);	  /* wins and half of the draws, in percent */
+double winrate_percent(const struct winrate *w);	/* 100 mean(value) */
+double winrate_standard_error(const struct winrate *w); /* 100 sd(value) / sqrt(n) */
+double winrate_discrete(const struct winrate *w);	/* wins and half of the draws, in percent */
 
 /* The verdict's value from that model's side. */
 double verdict_share(const struct verdict *one, int model);
@@ -103,7 +103,7 @@ void verdicts_agreement(const struct verdicts *v, int one, int two, struct agree
 /* Does the place of an answer sway the judge? */
 struct position {
 	uint64_t first_wins, second_wins, draws; /* of verdicts whose order is told */
-	struct agreement orders;		 /* base shown first, model shown first: the same judge and item */
+	struct agreement orders; /* base shown first, model shown first: the same judge and item */
 };
 
 void verdicts_position(const struct verdicts *v, struct position *p);
