@@ -4,6 +4,7 @@
 
 #include "cmd/cmd.h"
 #include "eval/table.h"
+#include "eval/verdicts.h"
 
 struct eval_options {
 	struct cmd_stream io;
@@ -15,7 +16,11 @@ struct eval_options {
 	/* Of verdicts. */
 	const char *baseline;			  /* a model's name, or NULL */
 	const char *difficulty, *save_difficulty; /* files, or NULL */
-	/* Of both. */
+	/* Of judges that are asked. */
+	struct cmd_strings judges;
+	const char *cache, *save_verdicts; /* save_verdicts: or NULL */
+	int64_t jobs, retries, budget, timeout; /* budget: -1 for any number of calls; timeout in seconds */
+	/* Of all. */
 	const char *by; /* a field that splits records, or NULL */
 	double level;
 	int64_t resamples, seed;
@@ -31,6 +36,12 @@ void eval_output_release(struct eval_output *out);
 /* Verdicts of all files together. */
 int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
 	struct err *err);
+
+/* The same of verdicts that are there; they get sorted. */
+int eval_verdicts(const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err);
+
+/* Verdicts of judges on pairs of answers. */
+int eval_judge(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
 
 /* Streams with log-probs, read one after the other. */
 int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,

@@ -24,6 +24,7 @@ enum {
 	ONE_MODEL = 32,
 	FIRST_WINS = 64,
 	FEW_IN_GROUP = 128,
+	UNJUDGED = 256,
 };
 
 static const struct eval_doubt doubts[] = {
@@ -40,6 +41,7 @@ static const struct eval_doubt doubts[] = {
 		"rough"},
 	{FIRST_WINS, "position-bias",
 		"the judge prefers one place: its interval does not hold one half"},
+	{UNJUDGED, "unjudged", "some have no verdict: all rates are of the others"},
 	{FEW_IN_GROUP, "few-in-group", "a group has fewer than 30 items: too few to tell much"},
 	{0},
 };
@@ -53,7 +55,7 @@ struct contest {
 
 struct judged {
 	const struct eval_options *o;
-	struct verdicts v;
+	struct verdicts *v;
 	int base; /* -1: none */
 	struct contest *all, *groups;
 	size_t n, ngroups;
@@ -103,7 +105,7 @@ static int add_contest(
 
 	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN}};
 	if (winrate_init(
-		    &c->rate, &j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed, err) ||
+		    &c->rate, j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed, err) ||
 		(group < 0 && j->base >= 0 &&
 			length_control_rate(&j->lengths, model, j->o->level, &c->controlled, err)))
 		return -1;
@@ -116,18 +118,18 @@ static int add_contest(
 
 static int compare_models(struct judged *j, struct err *err)
 {
-	size_t models = (size_t)j->v.models.n, groups = (size_t)j->v.groups.n;
+	size_t models = (size_t)j->v->models.n, groups = (size_t)j->v->groups.n;
 
 	j->all = mem_new(models, sizeof *j->all, err);
 	j->groups = mem_new(models, groups * sizeof *j->groups, err);
 	if (!j->all || !j->groups)
 		return -1;
-	for (int m = 0; m < j->v.models.n; m++) {
+	for (int m = 0; m < j->v->models.n; m++) {
 		if (m == j->base)
 			continue;
 		if (add_contest(j, j->all, &j->n, m, -1, err))
 			return -1;
-		for (int g = 0; g < j->v.groups.n; g++)
+		for (int g = 0; g < j->v->groups.n; g++)
 			if (add_contest(j, j->groups, &j->ngroups, m, g, err))
 				return -1;
 	}
@@ -149,7 +151,7 @@ static void find_doubts(struct judged *j)
 	struct stats_interval first = first_interval(j);
 	bool ties = j->n > 0;
 
-	j->doubts = j->v.n ? 0 : NO_VERDICTS;
+	j->doubts = j->v->n ? 0 : NO_VERDICTS;
 	for (size_t i = 0; i < j->n; i++) {
 		const struct contest *c = &j->all[i];
 
@@ -162,6 +164,7 @@ static void find_doubts(struct judged *j)
 	for (size_t i = 0; i < j->ngroups; i++)
 		j->doubts |= j->groups[i].rate.items.clusters < ENOUGH ? FEW_IN_GROUP : 0;
 	j->doubts |= ties ? ALL_TIES : 0;
+	j->doubts |= j->v->unjudged ? UNJUDGED : 0;
 	j->doubts |= j->ratings.n && !j->ratings.determined ? NOT_DETERMINED : 0;
 	/* A judge's place is told from its models' only where both orders were judged. */
 	j->doubts |= p->orders.n && (first.low > 0.5 || first.high < 0.5) ? FIRST_WINS : 0;
@@ -171,7 +174,7 @@ static int find_base(struct judged *j, struct err *err)
 {
 	const char *name = j->o->baseline;
 
-	j->base = name ? names_find(&j->v.models, name, strlen(name)) : verdicts_common_base(&j->v);
+	j->base = name ? names_find(&j->v->models, name, strlen(name)) : verdicts_common_base(j->v);
 	if (name && j->base < 0)
 		return err_set(err, ERR_MISMATCH, "no verdict is on the model '%s'", name);
 	return 0;
@@ -184,13 +187,13 @@ static int evaluate(struct judged *j, struct err *err)
 
 	if (find_base(j, err))
 		return -1;
-	verdicts_sort(&j->v);
+	verdicts_sort(j->v);
 	if (j->o->difficulty) {
-		difficulty = cmd_difficulties_read(&j->v, j->o->difficulty, err);
+		difficulty = cmd_difficulties_read(j->v, j->o->difficulty, err);
 		if (!difficulty)
 			return -1;
 	}
-	if (j->base >= 0 && length_control_init(&j->lengths, &j->v, j->base, difficulty, err))
+	if (j->base >= 0 && length_control_init(&j->lengths, j->v, j->base, difficulty, err))
 		goto out;
 	if (j->o->save_difficulty) {
 		if (!j->lengths.difficulty) {
@@ -200,15 +203,15 @@ static int evaluate(struct judged *j, struct err *err)
 			goto out;
 		}
 		if (cmd_difficulties_write(
-			    &j->v, j->lengths.difficulty, j->o->save_difficulty, err))
+			    j->v, j->lengths.difficulty, j->o->save_difficulty, err))
 			goto out;
 	}
 	if (compare_models(j, err) ||
-		(j->v.models.n > 2 &&
-			ratings_init(&j->ratings, &j->v, j->base, (size_t)j->o->resamples,
+		(j->v->models.n > 2 &&
+			ratings_init(&j->ratings, j->v, j->base, (size_t)j->o->resamples,
 				(uint64_t)j->o->seed, j->o->level, err)))
 		goto out;
-	verdicts_position(&j->v, &j->position);
+	verdicts_position(j->v, &j->position);
 	find_doubts(j);
 	rc = 0;
 out:
@@ -220,7 +223,7 @@ out:
 
 static const char *model_name(const struct judged *j, int model)
 {
-	return names_get(&j->v.models, model);
+	return names_get(&j->v->models, model);
 }
 
 static void put_rate(struct table *t, const struct judged *j, const struct contest *c)
@@ -266,7 +269,7 @@ static void put_groups(struct buf *out, const struct judged *j)
 
 	eval_put_heads(&t, j->o->level, heads);
 	for (size_t i = 0; i < j->ngroups; i++) {
-		table_add(&t, "%s", names_get(&j->v.groups, j->groups[i].group));
+		table_add(&t, "%s", names_get(&j->v->groups, j->groups[i].group));
 		table_add(&t, "%s", model_name(j, j->groups[i].model));
 		put_rate(&t, j, &j->groups[i]);
 		table_row(&t);
@@ -336,14 +339,14 @@ static void put_judges(struct buf *out, const struct judged *j)
 	eval_put_heads(&t, j->o->level, heads);
 	if (p->orders.n)
 		put_agreement(&t, j, "both orders", &p->orders);
-	for (int one = 0; one < j->v.judges.n; one++)
-		for (int two = one + 1; two < j->v.judges.n; two++) {
-			snprintf(name, sizeof name, "%.90s, %.90s", names_get(&j->v.judges, one),
-				names_get(&j->v.judges, two));
-			verdicts_agreement(&j->v, one, two, &a);
+	for (int one = 0; one < j->v->judges.n; one++)
+		for (int two = one + 1; two < j->v->judges.n; two++) {
+			snprintf(name, sizeof name, "%.90s, %.90s", names_get(&j->v->judges, one),
+				names_get(&j->v->judges, two));
+			verdicts_agreement(j->v, one, two, &a);
 			put_agreement(&t, j, name, &a);
 		}
-	if (p->orders.n || j->v.judges.n > 1) {
+	if (p->orders.n || j->v->judges.n > 1) {
 		buf_add_char(out, '\n');
 		table_put(&t, out);
 	}
@@ -352,10 +355,10 @@ static void put_judges(struct buf *out, const struct judged *j)
 
 static void put_text(struct buf *out, const struct judged *j)
 {
-	buf_add_fmt(out, "%zu verdicts on %d items by %d judge%s", j->v.n, j->v.items.n,
-		j->v.judges.n ? j->v.judges.n : 1, j->v.judges.n > 1 ? "s" : "");
-	if (j->v.unjudged)
-		buf_add_fmt(out, "; %" PRIu64 " records without one", j->v.unjudged);
+	buf_add_fmt(out, "%zu verdicts on %d items by %d judge%s", j->v->n, j->v->items.n,
+		j->v->judges.n ? j->v->judges.n : 1, j->v->judges.n > 1 ? "s" : "");
+	if (j->v->unjudged)
+		buf_add_fmt(out, "; %" PRIu64 " without one", j->v->unjudged);
 	if (j->base >= 0)
 		buf_add_fmt(out, "; base '%s'", model_name(j, j->base));
 	buf_add_str(out, "\n\n");
@@ -433,12 +436,12 @@ static void json_judges(struct buf *out, const struct judged *j)
 	eval_json_close(out, '}');
 	eval_json_close(out, '}');
 	eval_json_open(out, "judges", '[');
-	for (int one = 0; one < j->v.judges.n; one++)
-		for (int two = one + 1; two < j->v.judges.n; two++) {
-			verdicts_agreement(&j->v, one, two, &a);
+	for (int one = 0; one < j->v->judges.n; one++)
+		for (int two = one + 1; two < j->v->judges.n; two++) {
+			verdicts_agreement(j->v, one, two, &a);
 			eval_json_open(out, NULL, '{');
-			eval_json_string(out, "judge_1", names_get(&j->v.judges, one));
-			eval_json_string(out, "judge_2", names_get(&j->v.judges, two));
+			eval_json_string(out, "judge_1", names_get(&j->v->judges, one));
+			eval_json_string(out, "judge_2", names_get(&j->v->judges, two));
 			json_agreement(out, j, &a);
 			eval_json_close(out, '}');
 		}
@@ -469,9 +472,9 @@ static void put_json(struct buf *out, const struct judged *j)
 	buf_add_char(out, '{');
 	if (j->n == 1)
 		json_contest(out, j, &j->all[0]);
-	eval_json_number(out, "", "verdicts", (double)j->v.n);
-	eval_json_number(out, "", "unjudged", (double)j->v.unjudged);
-	eval_json_number(out, "", "items", j->v.items.n);
+	eval_json_number(out, "", "verdicts", (double)j->v->n);
+	eval_json_number(out, "", "unjudged", (double)j->v->unjudged);
+	eval_json_number(out, "", "items", j->v->items.n);
 	eval_json_number(out, "", "level", j->o->level);
 	eval_json_open(out, "models", '[');
 	for (size_t i = 0; i < j->n; i++) {
@@ -484,7 +487,7 @@ static void put_json(struct buf *out, const struct judged *j)
 		eval_json_open(out, "by", '[');
 		for (size_t i = 0; i < j->ngroups; i++) {
 			eval_json_open(out, NULL, '{');
-			eval_json_string(out, "group", names_get(&j->v.groups, j->groups[i].group));
+			eval_json_string(out, "group", names_get(&j->v->groups, j->groups[i].group));
 			eval_json_string(out, "model", model_name(j, j->groups[i].model));
 			json_rate(out, j, &j->groups[i]);
 			eval_json_close(out, '}');
@@ -498,17 +501,11 @@ static void put_json(struct buf *out, const struct judged *j)
 	buf_add_str(out, "}\n");
 }
 
-int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
-	struct err *err)
+int eval_verdicts(const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err)
 {
-	struct judged j = {.o = o, .base = -1};
-	int rc = 0;
+	struct judged j = {.o = o, .v = v, .base = -1};
+	int rc = evaluate(&j, err);
 
-	cmd_progress_start("verdicts", 0);
-	for (int i = 0; rc == 0 && i < (n ? n : 1); i++)
-		rc = cmd_verdicts_read(&j.v, n ? paths[i] : "-", o->by, err);
-	cmd_progress_end();
-	rc = rc || evaluate(&j, err);
 	if (rc == 0) {
 		put_text(&out->text, &j);
 		put_json(&out->json, &j);
@@ -521,6 +518,20 @@ int eval_judged(const struct eval_options *o, char *const *paths, int n, struct 
 	free(j.groups);
 	length_control_release(&j.lengths);
 	ratings_release(&j.ratings);
-	verdicts_release(&j.v);
-	return rc ? -1 : 0;
+	return rc;
+}
+
+int eval_judged(
+	const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+{
+	struct verdicts v = {.n = 0};
+	int rc = 0;
+
+	cmd_progress_start("verdicts", 0);
+	for (int i = 0; rc == 0 && i < (n ? n : 1); i++)
+		rc = cmd_verdicts_read(&v, n ? paths[i] : "-", o->by, err);
+	cmd_progress_end();
+	rc = rc || eval_verdicts(o, &v, out, err) ? -1 : 0;
+	verdicts_release(&v);
+	return rc;
 }

@@ -87,7 +87,7 @@ static int add_optional(
 
 /* ---- lengths, in characters */
 
-static double text_length(const struct json *v)
+double cmd_text_length(const struct json *v)
 {
 	const struct json *content;
 	double sum = 0, length;
@@ -104,7 +104,7 @@ static double text_length(const struct json *v)
 		content = json_get(m, "content");
 		if (!role || strcmp(role, "assistant"))
 			continue;
-		length = text_length(content);
+		length = cmd_text_length(content);
 		if (length < 0)
 			return -1;
 		sum += length;
@@ -119,7 +119,7 @@ static double get_length(
 
 	if (get_number(find(row, numbers), &n) && n >= 0)
 		return n;
-	return text_length(find(row, texts));
+	return cmd_text_length(find(row, texts));
 }
 
 /* ---- the verdict: 1, 0 where the record has none, -1 */
@@ -215,10 +215,8 @@ static int take(struct verdicts *v, const struct json *row, const char *by, stru
 	return verdicts_add(v, &one, err);
 }
 
-/* Every record of a file to f; errors get the line. */
-static int for_each(const char *path,
-	int (*f)(void *context, const struct json *row, struct err *err), void *context,
-	struct err *err)
+int cmd_for_each_record(const char *path, int (*f)(void *context, const struct json *row, struct err *err),
+	void *context, struct err *err)
 {
 	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
 	struct lines_record r;
@@ -254,7 +252,7 @@ static int read_one(void *context, const struct json *row, struct err *err)
 int cmd_verdicts_read(struct verdicts *v, const char *path, const char *by, struct err *err)
 {
 	struct reading r = {v, by, BUF_INIT};
-	int rc = for_each(path, read_one, &r, err);
+	int rc = cmd_for_each_record(path, read_one, &r, err);
 
 	buf_release(&r.text);
 	return rc;
@@ -293,7 +291,7 @@ double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct
 
 	for (int i = 0; rc == 0 && i < v->items.n; i++)
 		d.by_item[i] = NAN;
-	rc = rc || for_each(path, read_difficulty, &d, err);
+	rc = rc || cmd_for_each_record(path, read_difficulty, &d, err);
 	for (int i = 0; rc == 0 && i < v->items.n; i++)
 		if (isnan(d.by_item[i]))
 			rc = err_set(err, ERR_MISMATCH, "%s: no difficulty of item '%.60s'", path,
@@ -310,7 +308,6 @@ int cmd_difficulties_write(
 	const struct verdicts *v, const double *difficulty, const char *path, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	struct outfile file;
 	int rc;
 
 	for (int i = 0; i < v->items.n; i++) {
@@ -322,15 +319,7 @@ int cmd_difficulties_write(
 		json_put_number(&text, difficulty[i]);
 		buf_add_str(&text, "}\n");
 	}
-	if (outfile_open(&file, path, err)) {
-		buf_release(&text);
-		return -1;
-	}
-	rc = buf_check(&text, err) || fd_write(file.fd, text.data, text.len, err) ||
-			     outfile_commit(&file, err)
-		     ? -1
-		     : 0;
-	outfile_close(&file);
+	rc = buf_check(&text, err) ? -1 : file_write(path, text.data, text.len, err);
 	buf_release(&text);
 	return rc;
 }
