@@ -14,7 +14,7 @@ cat >battles.jsonl <<'EOF'
 {"question_id":4,"model_a":"old","model_b":"new","winner":null,"judge":"y"}
 EOF
 cat >want <<'EOF'
-6 verdicts on 3 items by 2 judges; 1 records without one; base 'old'
+6 verdicts on 3 items by 2 judges; 1 without one; base 'old'
 
 against the base  wins  draws  losses  win rate  error     90 % interval  discrete  length  even length  90 % interval
 new                  2      1       3  41.67 %?  20.07  0.00 to 100.00 %   41.67 %       -            -              -
@@ -27,6 +27,7 @@ x, y             1  100.00 %      -               -
 
 warning: fewer than 30 items behind a rate: too few to tell much
 warning: a win rate's interval, marked ?, holds one half: it may be chance
+warning: some have no verdict: all rates are of the others
 EOF
 evalwin --level 0.9 --bootstrap 200 battles.jsonl >got 2>err
 same got want "the table"
