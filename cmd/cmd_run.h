@@ -26,6 +26,7 @@ struct run_options {
 	const char *folder, *config; /* one of them */
 	const char *apply;	     /* an update to begin with; NULL */
 	int quantize;		     /* cmd_quantize_names */
+	int dtype;		     /* cmd_dtype_names */
 	bool lora;
 	struct adapter_options adapter; /* with lora */
 	const char *settings;	     /* the folder that tokenizer and config are copied from */
@@ -38,7 +39,7 @@ struct run_options {
 	double sync_share; /* TR-DPO's, each sync_every steps; 0: never */
 	int64_t sync_every;
 	int64_t epochs, max_steps, batch_size, seed, micro_tokens;
-	bool no_shuffle;
+	bool no_shuffle, recompute;
 	double lr, warmup, decay, floor, clip, average;
 	int schedule;
 	struct optimizer_options optimizer;

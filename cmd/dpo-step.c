@@ -39,6 +39,8 @@ static const struct cmd_option options[] = {
 	{'o', "output", "OUT", CMD_STRING, &o.io.output, .private = true,
 		.help = "folder for the model, or FILE.tsz or - for an update"},
 	CMD_LORA_OPTIONS(lora),
+	{0, "dtype", "TYPE", CMD_CHOICE, &o.dtype, .choices = cmd_dtype_names,
+		.help = "of matrix products: f32 (default), bf16"},
 	CMD_LOSS_OPTIONS(loss),
 	{0, "reference", "NAME", CMD_STRING, &o.reference, .help = "the reference's column (default ref)"},
 	{0, "sync-ref", "N:A", CMD_STRING, &sync_ref,
@@ -66,6 +68,8 @@ static const struct cmd_option options[] = {
 	{0, "seed", "N", CMD_INT, &o.seed, 0, 9e15, .help = "of everything random (default 0)"},
 	{0, "no-shuffle", 0, CMD_FLAG, &o.no_shuffle, .help = "records in the stream's order"},
 	{0, "micro-tokens", "N", CMD_INT, &o.micro_tokens, 1, 1 << 24, .help = "tokens computed at a time (default 2048)"},
+	{0, "recompute", 0, CMD_FLAG, &o.recompute, .private = true,
+		.help = "keep less of the forward pass, and compute it again"},
 	{0, "max-mem", "MIB", CMD_INT, &o.max_mem, 1, 1 << 30, .private = true,
 		.help = "refuse to use more memory, in MiB (default: what the machine has)"},
 	{0, "log", "FILE", CMD_STRING, &o.log, .private = true, .help = "metrics as JSON lines"},
@@ -107,11 +111,11 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"dpo-step",
-	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS CMD_LOSS_SYNOPSIS
+	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS "[--dtype f32|bf16] " CMD_LOSS_SYNOPSIS
 	"[--reference NAME] [--sync-ref N:A] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "
-	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--max-mem MIB] "
+	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--recompute] [--max-mem MIB] "
 	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] "
 	"[--best loss|accuracy] [--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "
