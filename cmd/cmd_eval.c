@@ -1,14 +1,29 @@
 #include "cmd/cmd_eval.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "io/json.h"
 
 void eval_output_release(struct eval_output *out)
 {
 	buf_release(&out->text);
 	buf_release(&out->json);
+	for (size_t i = 0; i < out->ncharts; i++)
+		chart_release(&out->charts[i]);
+	free(out->charts);
+	*out = (struct eval_output){.ncharts = 0};
+}
+
+struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title, const char *xlabel,
+	const char *ylabel, struct err *err)
+{
+	if (mem_grow(&out->charts, &out->cap, out->ncharts + 1, sizeof *out->charts, err))
+		return NULL;
+	chart_init(&out->charts[out->ncharts], kind, title, xlabel, ylabel);
+	return &out->charts[out->ncharts++];
 }
 
 void eval_put_heads(struct table *t, double level, const char *const *heads)

@@ -3,6 +3,7 @@
 #define CMD_EVAL_H
 
 #include "cmd/cmd.h"
+#include "eval/chart.h"
 #include "eval/table.h"
 #include "eval/verdicts.h"
 
@@ -24,14 +25,24 @@ struct eval_options {
 	const char *by; /* a field that splits records, or NULL */
 	double level;
 	int64_t resamples, seed;
+	bool bars, ascii; /* in text */
 };
 
-/* An evaluation, as it is printed. */
+/* An evaluation, as it is printed and drawn. */
 struct eval_output {
 	struct buf text, json;
+	struct chart *charts;
+	size_t ncharts, cap;
 };
 
 void eval_output_release(struct eval_output *out);
+
+/* A new chart, empty; until the next one is added. NULL with err. */
+struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title, const char *xlabel,
+	const char *ylabel, struct err *err);
+
+/* Metrics of training runs, dpo-step(1)'s --log. */
+int eval_log(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
 
 /* Verdicts of all files together. */
 int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/json.h"
+#include "io/lines.h"
 
 #define ENOUGH 14   /* bytes of a member's head that are its own: gzip's and the subfield's name */
 #define PATIENCE 10 /* milliseconds between looks at a pipe that holds fewer */
@@ -72,6 +74,24 @@ static ssize_t peek(int fd, uint8_t *p, bool *pipe)
 	return S_ISREG(s.st_mode) ? pread(fd, p, ENOUGH, lseek(fd, 0, SEEK_CUR)) : 0;
 }
 
+/* By the first record; whatever is wrong with it is for the reader to say. */
+static bool is_log(const char *path)
+{
+	struct err ignored = ERR_INIT;
+	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, &ignored);
+	struct lines_record r;
+	struct json *row = NULL;
+	double step;
+	bool log;
+
+	if (in && lines_next(in, &r, &ignored) == 1)
+		row = json_parse(r.text, r.len, &ignored);
+	log = json_number(json_get(row, "step"), &step) && !json_get(row, "preference") && !json_get(row, "winner");
+	json_free(row);
+	lines_close(in);
+	return log;
+}
+
 int eval_kind(const char *path, struct err *err)
 {
 	static const uint8_t gzip[4] = {0x1f, 0x8b, 0x08, 0x04};
@@ -90,7 +110,7 @@ int eval_kind(const char *path, struct err *err)
 		close(fd);
 	if (n < 0)
 		return -1;
-	return n == ENOUGH && !memcmp(p, gzip, sizeof gzip) && p[12] == 'T' && p[13] == 'S'
-		       ? EVAL_STREAM
-		       : EVAL_RECORDS;
+	if (n == ENOUGH && !memcmp(p, gzip, sizeof gzip) && p[12] == 'T' && p[13] == 'S')
+		return EVAL_STREAM;
+	return !pipe && strcmp(path, "-") && is_log(path) ? EVAL_LOG : EVAL_RECORDS;
 }

@@ -339,6 +339,7 @@ int eval_logps(const struct eval_options *o, char *const *paths, int n, struct e
 	if (rc == 0) {
 		logp_put_text(&out->text, &e);
 		logp_put_json(&out->json, &e);
+		rc = logp_draw(&e, out, err);
 	}
 	release(&e);
 	return rc ? -1 : 0;

@@ -4,6 +4,7 @@
  *	cmd_evallogp.c        reads records
  *	cmd_evallogptext.c    prints them
  *	cmd_evallogpjson.c    and as JSON
+ *	cmd_evallogpdraw.c    and draws them
  */
 #ifndef CMD_EVALLOGP_H
 #define CMD_EVALLOGP_H
@@ -46,6 +47,7 @@ unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
 double logp_share_fell(const struct reward_side *s);
 
 void logp_put_text(struct buf *out, struct logp_eval *e);
+int logp_draw(const struct logp_eval *e, struct eval_output *out, struct err *err);
 void logp_put_json(struct buf *out, struct logp_eval *e);
 
 #endif

@@ -119,6 +119,7 @@ int margins_add(struct margins *m, const struct margins_pair *p, struct err *err
 		return -1;
 	count(&m->length[length], (p->margin > 0) - (p->margin < 0));
 	add_point(m, (double)p->chosen_tokens - (double)p->rejected_tokens, p->margin);
+	histogram_add(&m->spread, p->margin);
 	calibrate(m, p->margin);
 	move(m, p);
 	return 0;

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "eval/histogram.h"
 #include "eval/stats.h"
 
 struct margins_pair {
@@ -53,6 +54,7 @@ struct margins {
 	uint64_t pairs;
 	double x, y, xx, yy, xy; /* means, and sums of products of distances from them */
 
+	struct histogram spread; /* of margins */
 	struct margins_bin bin[MARGINS_BINS];
 	double loss[MARGINS_BETAS]; /* sums */
 
