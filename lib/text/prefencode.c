@@ -99,7 +99,7 @@ static int encode(struct prefencode *p, const struct pref_rec *in, struct err *e
 		buf_add(&p->text, in->text + in->seg[i + 1], n);
 		s->at = p->all.n;
 		if (buf_check(&p->text, err) ||
-			encoder_encode_at(p->encoder, p->text.data, p->text.len, prompt, flags,
+			encoder_encode_at(p->encoder, p->text.data, NULL, p->text.len, prompt, flags,
 				&p->all, &s->inside, err))
 			return err_at(err, "completion %d", i + 1);
 		if (ends && (p->all.n == s->at || p->all.v[p->all.n - 1] != eos) &&
@@ -138,7 +138,7 @@ static int is_merged(struct prefencode *p, const struct pref_rec *in, struct err
 
 	p->prompt.n = 0;
 	if (encoder_encode_at(
-		    p->encoder, in->text + in->seg[0], n, n, flags, &p->prompt, &inside, err))
+		    p->encoder, in->text + in->seg[0], NULL, n, n, flags, &p->prompt, &inside, err))
 		return err_at(err, "prompt");
 	for (int i = 0; i < in->k; i++) {
 		const struct sequence *s = &p->sequences[i];

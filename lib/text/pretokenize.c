@@ -463,7 +463,7 @@ static int act(const struct step *step, enum action action, struct run *run, str
 	out->n = 0;
 	if (rewrites) {
 		buf_clear(r.out);
-		*r.places = (struct places){{0, 0}};
+		*r.places = (struct places){.at = {0}};
 	}
 	for (size_t i = 0; i < in->n; i++) {
 		if (rewrites)

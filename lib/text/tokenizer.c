@@ -106,7 +106,7 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 static int put_token(struct tokenizer *t, const struct entry *entry, struct normalize_work *w,
 	struct matcher *m, struct err *err)
 {
-	struct places ignored = {{0, 0}};
+	struct places ignored = {.at = {0}};
 	size_t n;
 	const char *content = json_string(json_get(entry->json, "content"), &n);
 
@@ -210,14 +210,18 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 
 /* ---- tokenizer_config.json */
 
-static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name)
+static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name,
+	struct buf *text)
 {
 	const struct json *v = json_get(config, name);
 	size_t n;
 	const char *content =
 		json_string(json_kind(v) == JSON_OBJECT ? json_get(v, "content") : v, &n);
+	int32_t id = content ? tokenizer_id(t, content, n) : -1;
 
-	return content ? tokenizer_id(t, content, n) : -1;
+	if (id >= 0 && text)
+		buf_add(text, content, n);
+	return id;
 }
 
 /* The post-processor that transformers builds for these classes. */
@@ -255,9 +259,9 @@ static int load_config(struct tokenizer *t, const char *folder, struct err *err)
 		result = config ? 0 : -1;
 	}
 	if (config) {
-		t->bos = load_named(t, config, "bos_token");
-		t->eos = load_named(t, config, "eos_token");
-		if (load_class(t, config, err))
+		t->bos = load_named(t, config, "bos_token", NULL);
+		t->eos = load_named(t, config, "eos_token", &t->eos_text);
+		if (load_class(t, config, err) || buf_check(&t->eos_text, err))
 			result = err_at(err, "%s", path);
 	}
 	json_free(config);
@@ -353,6 +357,7 @@ void tokenizer_free(struct tokenizer *t)
 	added_release(&t->normalized);
 	ids_release(&t->before);
 	ids_release(&t->after);
+	buf_release(&t->eos_text);
 	buf_release(&t->warning);
 	free(t);
 }
@@ -377,6 +382,12 @@ int32_t tokenizer_bos(const struct tokenizer *t)
 int32_t tokenizer_eos(const struct tokenizer *t)
 {
 	return t->eos;
+}
+
+const char *tokenizer_eos_text(const struct tokenizer *t, size_t *n)
+{
+	*n = t->eos_text.len;
+	return *n ? t->eos_text.data : "";
 }
 
 size_t tokenizer_leading(const struct tokenizer *t)

@@ -21,6 +21,7 @@ struct tokenizer {
 	struct added raw, normalized; /* found in the text, and in the normalized text */
 	struct ids before, after;     /* what the post-processor adds */
 	int32_t bos, eos;
+	struct buf eos_text;
 	char sha256[65];
 	struct buf warning;
 };
