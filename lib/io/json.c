@@ -136,6 +136,33 @@ static size_t unhide(const char *hidden, size_t n)
 	return n + more;
 }
 
+static bool is_deep(const char *text, size_t at)
+{
+	size_t deep = 0;
+
+	for (size_t i = 0; i < at; i++) {
+		if (text[i] == '"')
+			for (i++; i < at && text[i] != '"'; i++)
+				i += text[i] == '\\';
+		else if (text[i] == '[' || text[i] == '{')
+			deep++;
+		else if (deep && (text[i] == ']' || text[i] == '}'))
+			deep--;
+	}
+	return deep >= CJSON_NESTING_LIMIT;
+}
+
+/* What cJSON does not say of the place where it stopped; "" where there is nothing special. */
+static const char *explain(const char *text, size_t n, size_t at)
+{
+	if (is_deep(text, at))
+		return ": nested too deep";
+	if (n - at >= 4 && text[at] == '\\' && text[at + 1] == 'u' && (text[at + 2] | 0x20) == 'd' &&
+		text[at + 3] >= '8')
+		return ": half of a surrogate pair";
+	return "";
+}
+
 struct json *json_parse(const char *text, size_t n, struct err *err)
 {
 	size_t valid = utf8_valid_prefix(text, n), control = find_control(text, n), length = n, at;
@@ -163,8 +190,12 @@ struct json *json_parse(const char *text, size_t n, struct err *err)
 	while (root && end < text + length && strchr(" \t\r\n", *end) && *end)
 		end++;
 	if (!root || end < text + length) {
-		at = hidden ? unhide(hidden, (size_t)(end - text)) : (size_t)(end - text);
-		err_set(err, ERR_CORRUPT, n ? "not JSON at byte %zu" : "no JSON: 0 bytes", at);
+		at = (size_t)(end - text);
+		if (n)
+			err_set(err, ERR_CORRUPT, "not JSON at byte %zu%s", hidden ? unhide(hidden, at) : at,
+				explain(text, length, at));
+		else
+			err_set(err, ERR_CORRUPT, "no JSON: 0 bytes");
 		cJSON_Delete(root);
 		root = NULL;
 	}
