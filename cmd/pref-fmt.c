@@ -359,9 +359,9 @@ static int reject(struct run *r, const struct cmd_row *row, const struct fault *
 /* Does the record's prompt belong to the share that is kept? By its digest, as anybody may compute it. */
 static bool is_kept(const struct pref_rec *rec)
 {
-	uint64_t id = sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0));
-
-	return split < 0 || (double)(id >> 11) * 0x1p-53 < split;
+	if (split < 0)
+		return true;
+	return (double)(sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0)) >> 11) * 0x1p-53 < split;
 }
 
 static int write_record(struct cmd_records *to, struct probes *by, const struct pref_rec *rec, struct err *err)
