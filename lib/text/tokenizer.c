@@ -9,7 +9,6 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "text/added.h"
-#include "text/bpe.h"
 #include "text/normalize.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer_impl.h"
@@ -47,7 +46,7 @@ static int32_t added_id(const struct tokenizer *t, const char *content, size_t n
 {
 	int32_t id = vocab_get(&t->added, content, n);
 
-	return id >= 0 ? id : vocab_get(bpe_vocab(t->model), content, n);
+	return id >= 0 ? id : vocab_get(wordmodel_vocab(t->model), content, n);
 }
 
 static int put_entry(struct entries *entries, struct entry entry, struct err *err)
@@ -125,7 +124,7 @@ static int load_added(struct tokenizer *t, const struct json *list, struct err *
 	struct entries entries = {.by_id = VOCAB_INIT};
 	struct normalize_work w = NORMALIZE_WORK_INIT;
 	struct matcher *m = matcher_new(err);
-	int32_t next = (int32_t)bpe_vocab(t->model)->count;
+	int32_t next = (int32_t)wordmodel_size(t->model);
 	int result = m ? 0 : -1;
 
 	for (const struct json *v = json_first(list); v && result == 0; v = json_next(v))
@@ -184,6 +183,17 @@ static int load_template(struct tokenizer *t, const struct json *v, struct err *
 	return text ? 0 : err_set(err, ERR_FAILED, "single without a sequence is not supported");
 }
 
+/* ["[CLS]",101] */
+static int load_pair(struct ids *ids, const struct json *v, const char *name, struct err *err)
+{
+	int64_t id;
+
+	v = json_get(v, name);
+	if (!json_int(json_next(json_first(v)), &id) || id < 0 || id >= INT32_MAX)
+		return err_set(err, ERR_CORRUPT, "%s is not [\"token\",id]", name);
+	return ids_add(ids, (int32_t)id, err);
+}
+
 /* *found: a template has been loaded; a second one is refused. */
 static int load_processor(struct tokenizer *t, const struct json *v, bool *found, struct err *err)
 {
@@ -201,6 +211,15 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 			if (load_processor(t, v, found, err))
 				return -1;
 		return 0;
+	}
+	if (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing")) {
+		if (*found)
+			return err_set(err, ERR_FAILED,
+				"post_processor '%s': a second template is not supported", type);
+		*found = true;
+		return load_pair(&t->before, v, "cls", err) || load_pair(&t->after, v, "sep", err)
+			       ? err_at(err, "post_processor '%s'", type)
+			       : 0;
 	}
 	if (strcmp(type, "TemplateProcessing") || *found)
 		return err_set(err, ERR_FAILED, "post_processor '%s': %s", type,
@@ -270,7 +289,7 @@ static int load_config(struct tokenizer *t, const char *folder, struct err *err)
 
 static int load_texts(struct tokenizer *t, struct err *err)
 {
-	const struct vocab *v = bpe_vocab(t->model);
+	const struct vocab *v = wordmodel_vocab(t->model);
 
 	for (size_t i = 0; v->slots && i <= v->mask; i++) {
 		const struct vocab_slot *slot = &v->slots[i];
@@ -284,19 +303,16 @@ static int load_texts(struct tokenizer *t, struct err *err)
 static int load_parts(struct tokenizer *t, const struct json *v, struct err *err)
 {
 	const struct json *model = json_get(v, "model");
-	const char *type = json_text(json_get(model, "type")),
-		   *version = json_text(json_get(v, "version"));
+	const char *version = json_text(json_get(v, "version"));
 	bool found = false;
 
 	if (version && strcmp(version, "1.0"))
 		return err_set(err, ERR_FAILED, "version '%s' is not supported", version);
 	if (json_kind(model) != JSON_OBJECT)
 		return err_set(err, ERR_CORRUPT, "no model");
-	if (type ? strcmp(type, "BPE") : !json_get(model, "merges"))
-		return err_set(err, ERR_FAILED, "model '%s' is not supported", type ? type : "");
 	t->normalize = normalize_new(json_get(v, "normalizer"), err);
 	t->pretokenize = t->normalize ? pretokenize_new(json_get(v, "pre_tokenizer"), err) : NULL;
-	t->model = t->pretokenize ? bpe_new(model, err) : NULL;
+	t->model = t->pretokenize ? wordmodel_new(model, err) : NULL;
 	t->decode = t->model ? decode_new(json_get(v, "decoder"), err) : NULL;
 	if (!t->decode || load_texts(t, err))
 		return -1;
@@ -362,7 +378,7 @@ void tokenizer_free(struct tokenizer *t)
 		return;
 	normalize_free(t->normalize);
 	pretokenize_free(t->pretokenize);
-	bpe_free(t->model);
+	wordmodel_free(t->model);
 	decode_free(t->decode);
 	texts_release(&t->texts);
 	vocab_release(&t->added);
@@ -381,7 +397,7 @@ const char *tokenizer_warning(const struct tokenizer *t)
 
 int32_t tokenizer_vocab(const struct tokenizer *t)
 {
-	int32_t model = bpe_vocab(t->model)->largest;
+	int32_t model = wordmodel_vocab(t->model)->largest;
 
 	return (model > t->added.largest ? model : t->added.largest) + 1;
 }

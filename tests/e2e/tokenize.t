@@ -258,9 +258,9 @@ says "no record is left of 4" "it says so"
 exits 4 "a stream of tokens" tokenize -m MODEL -o again.tsz tokens.tsz
 says "the stream holds tokens, not text" "it says why"
 exits 1 "no tokenizer" tokenize --encode -m nowhere texts.jsonl
-mkdir unigram && echo '{"model":{"type":"Unigram","vocab":[]}}' >unigram/tokenizer.json
-exits 1 "another model" tokenize --encode -m unigram texts.jsonl
-says "unigram/tokenizer.json: model 'Unigram' is not supported" "it names it"
+mkdir magic && echo '{"model":{"type":"Magic","vocab":[]}}' >magic/tokenizer.json
+exits 1 "another model" tokenize --encode -m magic texts.jsonl
+says "magic/tokenizer.json: model 'Magic' is not supported" "it names it"
 head -c 700 text.tsz >half.tsz
 exits 3 "half a stream" tokenize -m MODEL -o half.out half.tsz
 [ ! -e half.out ]
