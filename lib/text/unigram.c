@@ -1,5 +1,6 @@
 #include "text/unigram.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,16 +35,50 @@ struct unigram_work {
 
 /* ---- loading */
 
+/*
+ * A number as the library reads it: all its digits as one integer, the last ones dropped where 64 bits do not
+ * hold them, divided by a power of ten. That rounds twice, which decides between ways of the same score.
+ */
+static double read_number(const char *s)
+{
+	bool negative = *s == '-', point = false, full = false;
+	uint64_t digits = 0, next = 0;
+	long exponent = 0;
+	char power[24];
+	double x;
+
+	for (s += negative; (*s >= '0' && *s <= '9') || *s == '.'; s++) {
+		if (*s == '.') {
+			point = true;
+			continue;
+		}
+		full = full || __builtin_mul_overflow(digits, 10, &next) ||
+		       __builtin_add_overflow(next, (uint64_t)(*s - '0'), &next);
+		digits = full ? digits : next;
+		exponent += full - point;
+	}
+	if (*s == 'e' || *s == 'E')
+		exponent += strtol(s + 1, NULL, 10) % 100000;
+	x = negative ? -(double)digits : (double)digits;
+	for (; exponent < -308 && x != 0; exponent += 308)
+		x /= 1e308;
+	snprintf(power, sizeof power, "1e%ld", labs(exponent));
+	return exponent < 0 ? x / strtod(power, NULL) : x * strtod(power, NULL);
+}
+
 static int load_entry(
 	struct unigram *u, const struct json *entry, int32_t id, double *lowest, struct err *err)
 {
 	size_t n;
-	const char *token = json_string(json_first(entry), &n);
+	const char *token = json_string(json_first(entry), &n), *number;
 	double *score = &u->scores[id];
 
 	if (!token || !json_number(json_next(json_first(entry)), score) || json_count(entry) != 2)
 		return err_set(
 			err, ERR_CORRUPT, "model: entry %d of vocab is not [\"token\",score]", id);
+	number = json_number_text(json_next(json_first(entry)));
+	if (number)
+		*score = read_number(number);
 	if (*score < *lowest)
 		*lowest = *score;
 	return vocab_put(&u->vocab, token, n, id, err) || trie_put(&u->trie, token, n, id, err) ? -1
