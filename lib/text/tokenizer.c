@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/sha256.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/modeldir.h"
 #include "text/added.h"
 #include "text/normalize.h"
 #include "text/pretokenize.h"
+#include "text/source.h"
 #include "text/tokenizer_impl.h"
 
 #define FILE_MAX ((size_t)1 << 28)
@@ -77,8 +78,8 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 	size_t n;
 	const char *content = json_string(json_get(v, "content"), &n);
 
-	if (!content || !json_int(json_get(v, "id"), &declared))
-		return err_set(err, ERR_CORRUPT, "an added token without content or id");
+	if (!content)
+		return err_set(err, ERR_CORRUPT, "an added token without content");
 	if (load_flag(v, "special", false, &entry.special, err) ||
 		load_flag(v, "single_word", false, &entry.token.single_word, err) ||
 		load_flag(v, "lstrip", false, &entry.token.lstrip, err) ||
@@ -93,7 +94,7 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 			return err_set(err, ERR_LIMIT, "more than %d tokens", INT32_MAX);
 		entry.token.id = (*next)++;
 	}
-	if (entry.token.id != declared && !t->warning.len)
+	if (json_int(json_get(v, "id"), &declared) && entry.token.id != declared && !t->warning.len)
 		buf_add_fmt(&t->warning, "the added token '%s' gets the id %d, not %lld", content,
 			entry.token.id, (long long)declared);
 	if (vocab_put(&t->added, content, n, entry.token.id, err))
@@ -264,23 +265,24 @@ static int load_class(struct tokenizer *t, const struct json *config, struct err
 	return 0;
 }
 
-static int load_config(struct tokenizer *t, const char *folder, struct err *err)
+static int use_config(struct tokenizer *t, const struct json *config, struct err *err)
+{
+	t->bos = load_named(t, config, "bos_token");
+	t->eos = load_named(t, config, "eos_token");
+	return load_class(t, config, err) ? err_at(err, "tokenizer_config.json") : 0;
+}
+
+/* The file, where there is one. */
+static int read_config(const char *folder, struct json **config, struct err *err)
 {
 	char *path = path_join(folder, "tokenizer_config.json", err);
-	struct json *config = NULL;
 	int result = path ? 0 : -1;
 
+	*config = NULL;
 	if (path && access(path, F_OK) == 0) {
-		config = json_load(path, FILE_MAX, err);
-		result = config ? 0 : -1;
+		*config = json_load(path, FILE_MAX, err);
+		result = *config ? 0 : -1;
 	}
-	if (config) {
-		t->bos = load_named(t, config, "bos_token");
-		t->eos = load_named(t, config, "eos_token");
-		if (load_class(t, config, err))
-			result = err_at(err, "%s", path);
-	}
-	json_free(config);
 	free(path);
 	return result;
 }
@@ -327,48 +329,42 @@ static int load_parts(struct tokenizer *t, const struct json *v, struct err *err
 	return t->warning.failed ? buf_check(&t->warning, err) : 0;
 }
 
-static int load_file(struct tokenizer *t, const char *path, struct err *err)
+static int load_source(struct tokenizer *t, const char *folder, const struct json *config, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct json *v = NULL;
-	struct sha256 h;
-	uint8_t digest[32];
+	const char *name;
 	int result = -1;
 
-	if (file_read(path, FILE_MAX, &text, err))
-		goto out;
-	sha256_init(&h);
-	sha256_add(&h, text.data, text.len);
-	sha256_finish(&h, digest);
-	sha256_hex(digest, t->sha256);
-	v = json_parse(text.data, text.len, err);
+	if (source_read(folder, config, &text, &name, err) == 0)
+		v = json_parse(text.data, text.len, err);
 	buf_release(&text);
-	result = v ? load_parts(t, v, err) : -1;
-	if (result)
-		err_at(err, "%s", path);
+	if (v)
+		result = load_parts(t, v, err);
 	json_free(v);
-out:
-	buf_release(&text);
-	return result;
+	return result ? err_at(err, *name ? "%s/%s" : "%s", folder, name) : 0;
 }
 
 struct tokenizer *tokenizer_load(const char *folder, struct err *err)
 {
 	struct tokenizer *t = mem_new(1, sizeof *t, err);
-	char *path = t ? path_join(folder, "tokenizer.json", err) : NULL;
+	struct json *config = NULL;
+	int result;
 
-	if (!path) {
-		free(t);
+	if (!t)
 		return NULL;
-	}
 	t->added = (struct vocab)VOCAB_INIT;
 	t->raw = t->normalized = (struct added)ADDED_INIT;
 	t->bos = t->eos = -1;
-	if (load_file(t, path, err) || load_config(t, folder, err)) {
+	result = read_config(folder, &config, err) || load_source(t, folder, config, err) ||
+		 modeldir_tokenizer_sha256(folder, t->sha256, err);
+	if (result == 0 && config && use_config(t, config, err))
+		result = err_at(err, "%s", folder);
+	json_free(config);
+	if (result) {
 		tokenizer_free(t);
-		t = NULL;
+		return NULL;
 	}
-	free(path);
 	return t;
 }
 

@@ -657,6 +657,100 @@ static void vectors(void **state)
 	buf_release(&text);
 }
 
+/* ---- folders without a tokenizer.json */
+
+static void copy(const char *from, const char *name)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/%s", SHARED, from);
+	assert_int_equal(file_read(path, 1 << 28, &bytes, &err), 0);
+	made_file(name, bytes.data, bytes.len);
+	buf_release(&bytes);
+}
+
+static void vocab_and_merges(void **state)
+{
+	static const char vocab[] = "{\"a\":0,\"b\":1,\"ab\":2,\"\u0120ab\":3,\"\u0120\":4,\"c\":5,\"1\":6}",
+			  merges[] = "#version: 0.2\na b\r\n\u0120 ab\n\n";
+	struct err err = ERR_INIT;
+	struct tokenizer *t;
+
+	(void)state;
+	made_clear();
+	made_file("vocab.json", vocab, strlen(vocab));
+	assert_null(tokenizer_load(made_folder(), &err));
+	assert_non_null(strstr(err.text, "neither tokenizer.json, nor vocab.json and merges.txt"));
+	made_file("merges.txt", merges, strlen(merges));
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	expect(t, "ab ab<|endoftext|>c", 0, "2 3 7 5");
+	assert_null(tokenizer_warning(t));
+	tokenizer_free(t);
+#define QWEN                                                                                        \
+	"{\"tokenizer_class\":\"Qwen2Tokenizer\",\"eos_token\":\"<e>\",\"added_tokens_decoder\":{"            \
+	"\"7\":{\"content\":\"<e>\",\"special\":true,\"rstrip\":true},\"8\":{\"content\":\"11\"}}}"
+	made_file("tokenizer_config.json", QWEN, strlen(QWEN));
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	expect(t, "ab11<e> 1", 0, "2 8 7 6");
+	assert_int_equal(tokenizer_eos(t), 7);
+	tokenizer_free(t);
+	made_file("tokenizer_config.json", "{\"tokenizer_class\":\"Other\"}", 27);
+	assert_null(tokenizer_load(made_folder(), &err));
+	assert_non_null(strstr(err.text, "vocab.json: the class Other is not supported"));
+	made_clear();
+	if (access(SHARED, R_OK))
+		skip();
+	copy("gpt2/vocab.json", "vocab.json");
+	copy("gpt2/merges.txt", "merges.txt");
+	copy("gpt2/tokenizer_config.json", "tokenizer_config.json");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	check_vectors(t, SHARED "/vectors/gpt2.jsonl.gz");
+	tokenizer_free(t);
+	made_clear();
+}
+
+static void sentencepiece(void **state)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct tokenizer *t;
+
+	(void)state;
+	made_clear();
+	if (access(SHARED, R_OK))
+		skip();
+	copy("llama2/tokenizer.model", "tokenizer.model");
+	copy("llama2/tokenizer_config.json", "tokenizer_config.json");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	check_vectors(t, SHARED "/vectors/llama2.jsonl.gz");
+	tokenizer_free(t);
+	made_clear();
+	copy("small/torchtune-m.model", "tokenizer.model");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	/* what SentencePiece's own spm_encode makes of it */
+	expect(t, "Suggest some ways to improve this page", 0, "200 88 58 58 601 125 138 7 8 12 553 69 164 175 46 107 411");
+	expect(t, "\uff21\u2460  x ", 0, "87 435 12 479");
+	tokenizer_free(t);
+	/* cut anywhere: an error, or fewer pieces; never more */
+	assert_int_equal(file_read(SHARED "/small/torchtune-m.model", 1 << 28, &bytes, &err), 0);
+	for (size_t n = 0; n < bytes.len; n += n < 400 ? 1 : 3001) {
+		made_file("tokenizer.model", bytes.data, n);
+		t = tokenizer_load(made_folder(), &err);
+		if (!t)
+			assert_non_null(strstr(err.text, "tokenizer.model: "));
+		tokenizer_free(t);
+	}
+	buf_release(&bytes);
+	made_clear();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -674,6 +768,8 @@ int main(void)
 		cmocka_unit_test(long_words),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(vectors),
+		cmocka_unit_test(vocab_and_merges),
+		cmocka_unit_test(sentencepiece),
 	};
 
 	return cmocka_run_group_tests_name("tokenizer", tests, made_open, made_close);
