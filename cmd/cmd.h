@@ -88,6 +88,9 @@ void cmd_settings(struct buf *out);
 /* Exits 2 unless every one of the named options (up to NULL) is absent: they have no effect because. */
 void cmd_refuse(const char *because, ...) __attribute__((sentinel));
 
+/* The same unless every other option is absent; -q, -v and -@ may be there. */
+void cmd_refuse_others(const char *because, ...) __attribute__((sentinel));
+
 /* Print "name: ..." to stderr and exit: with 2 and a hint at --help; with err's code. */
 void cmd_usage(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void cmd_die(const struct err *err) __attribute__((noreturn));

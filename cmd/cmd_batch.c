@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
+
+#define SHUFFLE_STREAM ((uint64_t)0x5ffu << 32) /* of random numbers; the epoch is added */
 
 void batch_clear(struct batch *b)
 {
@@ -36,6 +39,11 @@ int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, b
 		.label = r->label,
 	};
 	return 0;
+}
+
+uint64_t batch_record_at(uint64_t n, bool shuffle, uint64_t seed, uint64_t at)
+{
+	return shuffle ? rng_permute(seed, SHUFFLE_STREAM + at / n, n, at % n) : at % n;
 }
 
 void batch_release(struct batch *b)

@@ -23,6 +23,12 @@ void batch_clear(struct batch *b);
  */
 int batch_add(struct batch *b, struct prefstore *s, uint64_t i, int reference, bool tokens, struct err *err);
 
+/*
+ * The record that comes at place at, counted through all epochs, of a stream of n: each epoch in an order of its
+ * own by seed, or as they stand.
+ */
+uint64_t batch_record_at(uint64_t n, bool shuffle, uint64_t seed, uint64_t at);
+
 void batch_release(struct batch *b);
 
 #endif

@@ -14,6 +14,7 @@
 #include "cmd/cmd_run.h"
 #include "io/file.h"
 #include "io/update.h"
+#include "model/adapter.h"
 #include "model/apply.h"
 
 #define BEST "best.tsz"
@@ -206,7 +207,7 @@ static int add_memory(struct contents *c, const struct param *p, const char *suf
 
 static int add_memories(struct contents *c, struct run *r, size_t i, struct err *err)
 {
-	const struct param *p = &r->model.params.param[i];
+	const struct param *p = &model_trained(&r->model)->param[i];
 	struct optimizer_memory_part parts[OPTIMIZER_PARTS];
 	int n = optimizer_parts(trainer_optimizer(r->trainer), i, parts);
 	float *average = trainer_average(r->trainer);
@@ -224,7 +225,7 @@ static int add_memories(struct contents *c, struct run *r, size_t i, struct err 
 
 static int list_contents(struct contents *c, struct run *r, bool memories, struct err *err)
 {
-	size_t n = r->model.params.n;
+	size_t n = model_trained(&r->model)->n;
 
 	*c = (struct contents){.names = ARENA_INIT};
 	if (model_tensors(&r->model, &c->tensors, err))
@@ -306,6 +307,19 @@ static int check_agrees(const struct run *r, const struct meta *was, struct err 
 
 /* ---- to disk and back */
 
+/* What --apply needs to make the adapter before it reads it. */
+static int put_adapter(const struct run *r, struct meta *m, struct err *err)
+{
+	struct buf config = BUF_INIT;
+	int rc = 0;
+
+	if (r->model.adapter)
+		rc = adapter_describe(&r->model, r->o->folder, &config, err) ||
+			meta_set(m, APPLY_ADAPTER, config.data, err);
+	buf_release(&config);
+	return rc ? -1 : 0;
+}
+
 int checkpoint_write(struct run *r, const char *path, bool memories, struct err *err)
 {
 	static const struct tswriter_options stored = {.level = 0}; /* floats do not get smaller */
@@ -323,7 +337,7 @@ int checkpoint_write(struct run *r, const char *path, bool memories, struct err 
 		rc = meta_set(&meta, "model.sha256", r->base_sha256, err);
 	if (rc == 0 && memories)
 		rc = describe(r, &meta, err);
-	rc = rc || cmd_add_prov(&r->o->io, &meta, inputs, err) ||
+	rc = rc || put_adapter(r, &meta, err) || cmd_add_prov(&r->o->io, &meta, inputs, err) ||
 		update_write(path, &meta, c.tensors, c.n, &stored, err);
 	contents_release(&c);
 	meta_release(&meta);
@@ -458,7 +472,8 @@ static int close_emitted(struct run *r, struct err *err)
 int checkpoint_save(struct run *r, struct err *err)
 {
 	char *path = path_of(&r->kept, "step", r->state.step, err);
-	int rc = !path || close_emitted(r, err) || metrics_sync(&r->metrics, &r->state.log_bytes, err) ||
+	int rc = !path || close_emitted(r, err) || journal_sync(&r->metrics.log, &r->state.log_bytes, err) ||
+				 journal_sync(&r->metrics.records, &r->state.record_bytes, err) ||
 				 checkpoint_write(r, path, true, err) ||
 				 prune(&r->kept, r->o->keep ? r->o->keep : 1, err)
 			 ? -1

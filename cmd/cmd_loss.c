@@ -15,14 +15,10 @@ static void list_losses(void)
 	exit(fflush(stdout) ? 1 : 0);
 }
 
-void cmd_loss_settle(const struct cmd_loss *o, struct loss *l)
+int cmd_loss_parse(const struct cmd_loss *o, const char *list, struct loss *l, struct err *err)
 {
-	struct err err = ERR_INIT;
-
-	if (!strcmp(o->list, "help"))
-		list_losses();
-	if (loss_parse(l, o->list, &err))
-		cmd_usage("--loss: %s", err.text);
+	if (loss_parse(l, list, err))
+		return -1;
 	for (int i = 0; i < LOSS_OPTIONS; i++)
 		l->given |= cmd_given(loss_options[i].name) ? 1u << i : 0;
 	l->params = o->params;
@@ -31,6 +27,17 @@ void cmd_loss_settle(const struct cmd_loss *o, struct loss *l)
 	l->ld_alpha = o->ld_alpha;
 	l->wpo = o->wpo;
 	l->reference_free = o->reference_free;
+	return 0;
+}
+
+void cmd_loss_settle(const struct cmd_loss *o, struct loss *l)
+{
+	struct err err = ERR_INIT;
+
+	if (!strcmp(o->list, "help"))
+		list_losses();
+	if (cmd_loss_parse(o, o->list, l, &err))
+		cmd_usage("--loss: %s", err.text);
 	if (loss_settle(l, &err))
 		cmd_usage("%s", err.text);
 }

@@ -37,13 +37,15 @@ struct cmd_loss {
 	{0, "reference-free", 0, CMD_FLAG, &(l).reference_free, .help = "the loss sees no reference"}
 
 /* The usage's part. */
-#define CMD_LOSS_SYNOPSIS \
-	"[--loss LIST] [--beta X] [--label-smoothing X] [--gamma X] [--tau X] [--alpha X] [--penalty X] [--nll X] " \
-	"[--desirable X] [--undesirable X] " \
-	"[--f-divergence reverse_kl|forward_kl|js_divergence|alpha_divergence] [--f-alpha X] [--ld-alpha X] [--wpo] " \
-	"[--reference-free] "
+#define CMD_LOSS_SYNOPSIS "[--loss LIST] [--beta X] " CMD_LOSS_SYNOPSIS_REST "[--wpo] [--reference-free] "
+#define CMD_LOSS_SYNOPSIS_REST \
+	"[--label-smoothing X] [--gamma X] [--tau X] [--alpha X] [--penalty X] [--nll X] [--desirable X] [--undesirable X] " \
+	"[--f-divergence reverse_kl|forward_kl|js_divergence|alpha_divergence] [--f-alpha X] [--ld-alpha X] "
 
-/* The loss; exits with a usage error where the options have no effect on it, or no meaning. */
+/* The losses of a list with all that was given, for loss_settle(). 0 or -1. */
+int cmd_loss_parse(const struct cmd_loss *o, const char *list, struct loss *l, struct err *err);
+
+/* The loss of --loss; exits with a usage error where the options have no effect on it, or no meaning. */
 void cmd_loss_settle(const struct cmd_loss *o, struct loss *l);
 
 #endif

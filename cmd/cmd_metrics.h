@@ -1,25 +1,20 @@
-/* Training metrics as JSON lines under TRL's key names (DPOTrainer's, and SFTTrainer's for --loss sft). */
+/*
+ * Training metrics as JSON lines under TRL's key names (DPOTrainer's, and SFTTrainer's for --loss sft): of steps,
+ * of evaluations, and of each record as it was trained on.
+ */
 #ifndef CMD_METRICS_H
 #define CMD_METRICS_H
 
-#include <stdio.h>
-
+#include "io/journal.h"
 #include "learn/trainer.h"
 
 struct metrics {
-	FILE *file; /* NULL: nothing is written */
-	const char *path;
+	struct journal log, records; /* the caller's to open and close */
+	bool tokens;		     /* records with log-ratios by token */
 	const struct loss *loss;
 };
 
-/*
- * path "-": standard output; NULL: none. from: bytes that the file has from before and keeps, 0 for a new one;
- * what stands behind them is cut off.
- */
-int metrics_open(struct metrics *m, const char *path, int64_t from, const struct loss *l, struct err *err);
-
-/* Everything so far is on disk; *bytes: how much that is in a file. */
-int metrics_sync(struct metrics *m, int64_t *bytes, struct err *err);
+#define METRICS_INIT {.log = JOURNAL_INIT, .records = JOURNAL_INIT}
 
 /* One line of training, of a step or the mean of several; tokens: seen so far. */
 int metrics_train(struct metrics *m, int64_t step, double epoch, double lr, int64_t tokens,
@@ -28,9 +23,10 @@ int metrics_train(struct metrics *m, int64_t step, double epoch, double lr, int6
 /* One line of evaluation, its keys with "eval_" in front. */
 int metrics_eval(struct metrics *m, int64_t step, double epoch, const struct judge_step *s, struct err *err);
 
+/* A line for each record of the trainer's last batch, which had its updates before step. */
+int metrics_records(struct metrics *m, int64_t step, double epoch, const struct trainer *t, struct err *err);
+
 /* Sums to means: 0 where there is nothing. */
 double metrics_mean(double sum, double n);
-
-int metrics_close(struct metrics *m, struct err *err);
 
 #endif

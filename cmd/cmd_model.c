@@ -30,16 +30,23 @@ int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, 
 	return 0;
 }
 
+const char *const cmd_quantize_names[] = {"none", "int8", "nf4", NULL};
+
 int cmd_open_model(struct model *m, const char *folder, const char *apply, enum model_use use, uint64_t max_payload,
 	char base[65], char sha256[65], struct err *err)
 {
-	if (model_open(m, folder, apply ? MODEL_TRAIN : use, err) || modeldir_digest(&m->dir, sha256, err))
+	char own[65];
+
+	if (model_open(m, folder, use, err) || modeldir_digest(&m->dir, own, err))
 		return -1;
-	if (use == MODEL_TRAIN)
-		modeldir_forget(&m->dir);
+	strcpy(sha256, own);
 	if (base)
-		strcpy(base, sha256);
-	return apply ? model_apply(m, apply, sha256, max_payload, err) : 0;
+		strcpy(base, own);
+	if (use == MODEL_INT8 || use == MODEL_NF4)
+		model_join_digests(sha256, cmd_quantize_names[use == MODEL_INT8 ? 1 : 2]);
+	if (use != MODEL_READ)
+		modeldir_forget(&m->dir);
+	return apply ? model_apply(m, apply, own, sha256, max_payload, err) : 0;
 }
 
 int cmd_pack_record(struct pack *p, const struct pref_rec *rec, struct err *err)

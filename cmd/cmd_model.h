@@ -12,9 +12,17 @@
 int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, const char *folder,
 	const struct model *m, bool allow, struct err *err);
 
+/* The option --quantize: how the layers' matrices are kept; 0 is not at all. */
+extern const char *const cmd_quantize_names[];
+
+static inline enum model_use cmd_quantize_use(int quantize)
+{
+	return quantize == 2 ? MODEL_NF4 : quantize == 1 ? MODEL_INT8 : MODEL_READ;
+}
+
 /*
- * Opens a model, with the update at the path apply unless NULL. sha256: the digest of both together, by which
- * streams name it; base: the folder's own, or NULL.
+ * Opens a model, with the update at the path apply unless NULL. sha256: the digest by which streams name it, of
+ * folder, use if it rounds, and update together; base: the folder's own, or NULL.
  */
 int cmd_open_model(struct model *m, const char *folder, const char *apply, enum model_use use, uint64_t max_payload,
 	char base[65], char sha256[65], struct err *err);

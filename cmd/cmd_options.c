@@ -285,6 +285,22 @@ void cmd_refuse(const char *because, ...)
 	va_end(ap);
 }
 
+void cmd_refuse_others(const char *because, ...)
+{
+	for (const struct cmd_option *o = self->options; o->name; o++) {
+		bool allowed = !strcmp(o->name, "quiet") || !strcmp(o->name, "verbose") || !strcmp(o->name, "threads");
+		const char *name;
+		va_list ap;
+
+		va_start(ap, because);
+		while ((name = va_arg(ap, const char *)))
+			allowed = allowed || !strcmp(name, o->name);
+		va_end(ap);
+		if (!allowed)
+			cmd_refuse(because, o->name, NULL);
+	}
+}
+
 /* One line on stderr, without what a hostile file's names could tell a terminal to do. */
 __attribute__((format(printf, 1, 0))) __attribute__((format(printf, 1, 0))) static void say(
 	const char *fmt, va_list ap)

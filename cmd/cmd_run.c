@@ -4,24 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
 #include "cmd/cmd_model.h"
 #include "cmd/cmd_stop.h"
 
-#define SHUFFLE_STREAM ((uint64_t)0x5ffu << 32) /* of random numbers; the epoch is added */
-#define FADING 0.95				/* what a step leaves of earlier ones' displacement */
-
-/* Record number at (of all epochs) in the order of its epoch. */
-static uint64_t record_at(const struct run *r, int64_t at)
-{
-	uint64_t n = (uint64_t)r->records, epoch = (uint64_t)at / n, i = (uint64_t)at % n;
-
-	return r->o->no_shuffle ? i : rng_permute((uint64_t)r->o->seed, SHUFFLE_STREAM + epoch, n, i);
-}
+#define FADING 0.95 /* what a step leaves of earlier ones' displacement */
 
 static int add_record(struct run *r, struct prefstore *s, uint64_t i, int reference, struct err *err)
 {
-	return batch_add(&r->batch, s, i, reference, loss_needs_ref_tokens(&r->o->loss), err);
+	return batch_add(&r->batch, s, i, reference, loss_needs_ref_tokens(&r->o->loss) || r->o->log_tokens, err);
 }
 
 /* By the reference that follows, once it has moved. */
@@ -131,17 +121,6 @@ static int evaluate(struct run *r, double epoch, struct err *err)
 
 /* ---- displacement: do chosen completions become less likely? (Razin et al., arXiv 2410.08847) */
 
-static double by_token(const struct judge_classes *c, int from, int to)
-{
-	double change = 0, counted = 0;
-
-	for (int i = from; i < to; i++) {
-		change += c->change[i];
-		counted += c->counted[i];
-	}
-	return metrics_mean(change, counted);
-}
-
 static void watch_displacement(struct run *r, const struct judge_step *s)
 {
 	static const char *const then[] = {[DISPLACEMENT_WARN] = "", [DISPLACEMENT_STOP] = ": the run ends",
@@ -152,11 +131,11 @@ static void watch_displacement(struct run *r, const struct judge_step *s)
 		c->change[i] = FADING * c->change[i] + s->classes.change[i];
 		c->counted[i] = FADING * c->counted[i] + s->classes.counted[i];
 	}
-	if (!r->o->on_displacement || r->state.displaced || by_token(c, 0, 3) > -r->o->displacement)
+	if (!r->o->on_displacement || r->state.displaced || !(judge_change(c, 0, 3) <= -r->o->displacement))
 		return;
 	cmd_say("step %lld: chosen completions became less likely than at the start, by %.3g nats a token "
 		"(short ones %.3g, medium %.3g, long %.3g)%s",
-		(long long)r->state.step, -by_token(c, 0, 3), -by_token(c, 0, 1), -by_token(c, 1, 2), -by_token(c, 2, 3),
+		(long long)r->state.step, -judge_change(c, 0, 3), -judge_change(c, 0, 1), -judge_change(c, 1, 2), -judge_change(c, 2, 3),
 		then[r->o->on_displacement]);
 	r->state.displaced = 1;
 	if (r->o->on_displacement == DISPLACEMENT_STOP)
@@ -170,10 +149,11 @@ static void watch_displacement(struct run *r, const struct judge_step *s)
 static int fill_batch(struct run *r, int64_t n, struct err *err)
 {
 	int64_t epoch = r->state.step / r->per_epoch, first = r->state.step % r->per_epoch * r->o->batch_size;
+	uint64_t at = (uint64_t)(epoch * r->records + first), all = (uint64_t)r->records, seed = (uint64_t)r->o->seed;
 
 	batch_clear(&r->batch);
 	for (int64_t i = 0; i < n; i++)
-		if (add_record(r, r->data, record_at(r, epoch * r->records + first + i), r->ref, err))
+		if (add_record(r, r->data, batch_record_at(all, !r->o->no_shuffle, seed, at++), r->ref, err))
 			return -1;
 	return refer(r, err);
 }
@@ -210,7 +190,7 @@ static int step(struct run *r, struct err *err)
 	watch_displacement(r, &now);
 	if (r->follower && s->step % o->sync_every == 0)
 		follower_move(r->follower, o->sync_share);
-	if (log_step(r, rate, epoch, err))
+	if (metrics_records(&r->metrics, s->step, epoch, r->trainer, err) || log_step(r, rate, epoch, err))
 		return -1;
 	cmd_progress((uint64_t)s->step, ", loss %.4f", s->last_loss);
 	if ((o->eval_every && s->step % o->eval_every == 0) || s->step == r->steps || s->ended)
@@ -254,7 +234,7 @@ static int train(struct run *r, struct err *err)
 
 int run_train(const struct run_options *o, struct err *err)
 {
-	struct run r = {.o = o, .batch = BATCH_INIT, .kept = {.lock = -1}};
+	struct run r = {.o = o, .batch = BATCH_INIT, .metrics = METRICS_INIT, .kept = {.lock = -1}};
 	int rc;
 
 	if (run_is_kept(o))

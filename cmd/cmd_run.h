@@ -16,6 +16,7 @@
 #include "io/prefwriter.h"
 #include "learn/follower.h"
 #include "learn/schedule.h"
+#include "model/adapter.h"
 
 enum run_best { BEST_NONE, BEST_LOSS, BEST_ACCURACY };
 enum run_displacement { DISPLACEMENT_IGNORE, DISPLACEMENT_WARN, DISPLACEMENT_STOP, DISPLACEMENT_ADD };
@@ -24,6 +25,9 @@ struct run_options {
 	struct cmd_stream io; /* output: a folder, or FILE.tsz or "-" for an update */
 	const char *folder, *config; /* one of them */
 	const char *apply;	     /* an update to begin with; NULL */
+	int quantize;		     /* cmd_quantize_names */
+	bool lora;
+	struct adapter_options adapter; /* with lora */
 	const char *settings;	     /* the folder that tokenizer and config are copied from */
 	char **inputs;
 	int ninputs;
@@ -39,7 +43,8 @@ struct run_options {
 	int schedule;
 	struct optimizer_options optimizer;
 	/* What is told of it. */
-	const char *log, *emit;
+	const char *log, *log_records, *emit;
+	bool log_tokens;
 	int64_t log_every;
 	char *eval;
 	int64_t eval_every;
@@ -69,7 +74,7 @@ struct run_state {
 	int ended;		     /* before its last step, by patience or displacement */
 	double best;		     /* loss, or minus accuracy */
 	int64_t evaluations, best_step, stale; /* stale: evaluations since the best */
-	int64_t log_bytes;
+	int64_t log_bytes, record_bytes;
 };
 
 struct run {

@@ -23,6 +23,8 @@ static int write_output(struct run *r, struct err *err)
 		return -1;
 	if (run_makes_update(o))
 		return checkpoint_write(r, o->io.output, false, err);
+	if (r->model.adapter)
+		return adapter_save(&r->model, o->io.output, o->folder, o->settings, err);
 	return model_save(&r->model, o->io.output, o->settings, err);
 }
 
@@ -37,13 +39,18 @@ static int finish_emit(struct run *r, struct err *err)
 
 int run_close(struct run *r, struct err *err)
 {
-	if (write_output(r, err) || finish_emit(r, err) || metrics_close(&r->metrics, err))
+	if (write_output(r, err) || finish_emit(r, err) || journal_close(&r->metrics.log, err) ||
+		journal_close(&r->metrics.records, err))
 		return -1;
 	return r->kept.folder ? checkpoints_finish(r, err) : 0;
 }
 
 void run_release(struct run *r)
 {
+	struct err ignored;
+
+	journal_close(&r->metrics.log, &ignored);
+	journal_close(&r->metrics.records, &ignored);
 	prefwriter_close(r->emit);
 	follower_free(r->follower);
 	trainer_free(r->trainer);

@@ -30,6 +30,14 @@ bool run_makes_update(const struct run_options *o)
 	return !strcmp(o->io.output, "-") || (n > 4 && !strcmp(o->io.output + n - 4, ".tsz"));
 }
 
+static int need_tokens(const struct run *r, const struct prefstore *s, int place, const char *option, struct err *err)
+{
+	if (prefstore_schema(s)->tlogp[place])
+		return 0;
+	return err_set(err, ERR_MISMATCH, "%s needs 'tlogp.%.40s'; ref-logp adds it without --no-tokens", option,
+		r->o->reference);
+}
+
 /* The place of the reference's column, which must be this model's. */
 static int find_reference(const struct run *r, const struct prefstore *s, int *place, struct err *err)
 {
@@ -50,10 +58,7 @@ static int find_reference(const struct run *r, const struct prefstore *s, int *p
 		return err_set(err, ERR_MISMATCH,
 			"'logp.%.40s' comes from model %.12s, this model is %.12s (--allow-mismatch to go on)",
 			o->reference, made ? made : "(unknown)", r->model_sha256);
-	if (loss_needs_ref_tokens(&o->loss) && !prefstore_schema(s)->tlogp[*place])
-		return err_set(err, ERR_MISMATCH, "--ld-alpha needs 'tlogp.%.40s'; ref-logp adds it without --no-tokens",
-			o->reference);
-	return 0;
+	return loss_needs_ref_tokens(&o->loss) ? need_tokens(r, s, *place, "--ld-alpha", err) : 0;
 }
 
 static struct prefstore *open_store(struct run *r, char *const *paths, int n, int *place, struct err *err)
@@ -90,6 +95,8 @@ static int open_data(struct run *r, struct err *err)
 		free(spooled[i]);
 	free(spooled);
 	if (!r->data || (o->eval && !(r->eval = open_store(r, (char *const *)&o->eval, 1, &r->eval_ref, err))))
+		return -1;
+	if (o->log_tokens && need_tokens(r, r->data, r->ref, "--log-tokens", err))
 		return -1;
 	r->records = (int64_t)prefstore_records(r->data);
 	return r->records ? 0 : err_set(err, ERR_FAILED, "the stream holds no records");
@@ -157,6 +164,8 @@ static int plan(struct run *r, const struct sizes *z, struct err *err)
 	double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), gib = 1 << 30;
 	double need = (double)memory(r, z), most = r->o->max_mem ? (double)r->o->max_mem * (1 << 20) : have;
 
+	if (r->model.adapter)
+		cmd_say("an adapter of %.2f M parameters is trained", (double)r->model.adapter->params.count / 1e6);
 	cmd_say("%.1f M parameters, %lld records, %lld steps; up to %.2f GiB of memory",
 		(double)r->model.params.count / 1e6, (long long)r->records, (long long)r->steps, need / gib);
 	if (need <= most)
@@ -198,6 +207,27 @@ static void set_steps(struct run *r)
 		.decay = steps_of(r, o->decay), .steps = r->steps, .floor = o->floor};
 }
 
+/* What is trained: a new adapter, the one that was applied, or all of the model. */
+static int open_adapter(struct run *r, struct err *err)
+{
+	const struct run_options *o = r->o;
+	struct model *m = &r->model;
+
+	if (o->lora && m->adapter)
+		return err_set(err, ERR_MISMATCH, "%s is an adapter, which is trained further without --lora; --merge makes "
+			"a model of it", o->apply);
+	if (o->lora && o->apply && !o->steps)
+		return err_set(err, ERR_MISMATCH, "--lora would train on top of %s: make a model of it by --merge first",
+			o->apply);
+	if (o->lora && adapter_new(m, &o->adapter, (uint64_t)o->seed, err))
+		return -1;
+	if (!m->adapter)
+		return model_hold(m, err);
+	if (m->adapter->o.dora && m->adapter->o.dropout > 0)
+		return err_set(err, ERR_MISMATCH, "%s: an adapter with magnitudes and dropout cannot be trained", o->apply);
+	return 0;
+}
+
 /* The model that the run begins with, and whose log-probs are the reference's. */
 static int open_model(struct run *r, struct err *err)
 {
@@ -205,8 +235,9 @@ static int open_model(struct run *r, struct err *err)
 
 	if (!o->folder)
 		return model_init(&r->model, o->config, (uint64_t)o->seed, err);
-	if (cmd_open_model(&r->model, o->folder, o->steps ? NULL : o->apply, MODEL_TRAIN,
-		    (uint64_t)o->io.max_block << 20, r->base_sha256, r->model_sha256, err))
+	if (cmd_open_model(&r->model, o->folder, o->steps ? NULL : o->apply, cmd_quantize_use(o->quantize),
+		    (uint64_t)o->io.max_block << 20, r->base_sha256, r->model_sha256, err) ||
+		open_adapter(r, err))
 		return -1;
 	return o->apply && o->steps ? checkpoint_start(r, o->apply, err) : 0;
 }
@@ -219,6 +250,7 @@ static int open_trainer(struct run *r, const struct sizes *z, struct err *err)
 		.loss = o->loss,
 		.clip = o->clip,
 		.optimizer = o->optimizer,
+		.dropout = r->model.adapter ? r->model.adapter->o.dropout : 0,
 		.average = o->average,
 		.gate = true,
 		.batch_tokens = o->micro_tokens,
@@ -251,7 +283,11 @@ static int begin(struct run *r, struct err *err)
 		cmd_say("going on after step %lld", (long long)r->state.step);
 	else if (o->resume)
 		cmd_say("%s holds no checkpoint: a new run", r->kept.folder);
-	return metrics_open(&r->metrics, o->log, resumed ? r->state.log_bytes : 0, &o->loss, err);
+	r->metrics.loss = &o->loss;
+	r->metrics.tokens = o->log_tokens;
+	if (journal_open(&r->metrics.log, o->log, resumed ? r->state.log_bytes : 0, err))
+		return -1;
+	return journal_open(&r->metrics.records, o->log_records, resumed ? r->state.record_bytes : 0, err);
 }
 
 int run_open(struct run *r, struct err *err)

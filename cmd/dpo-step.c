@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/cmd_lora.h"
 #include "cmd/cmd_loss.h"
 #include "cmd/cmd_run.h"
+#include "cmd/cmd_sweep.h"
 #include "io/file.h"
 
 static const char *const best_names[] = {"loss", "accuracy", NULL};
@@ -23,9 +25,12 @@ static struct run_options o = {
 	.displacement = 0.05,
 };
 static struct cmd_loss loss = CMD_LOSS_INIT;
+static struct cmd_lora lora = CMD_LORA_INIT;
 static int optimizer, moments, best;
 static double weight_decay, beta1 = -1, beta2 = -1, eps = 1e-8;
 static const char *sync_ref, *on_displacement;
+static struct sweep_options sweep = {.loss = &loss, .policy = "policy", .top = 3};
+static bool dry_sweep;
 
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &o.folder, .help = "folder of the model to train"},
@@ -33,11 +38,12 @@ static const struct cmd_option options[] = {
 	{0, "apply", "UPDATE", CMD_PATH, &o.apply, .help = "start from MODEL with this update"},
 	{'o', "output", "OUT", CMD_STRING, &o.io.output, .private = true,
 		.help = "folder for the model, or FILE.tsz or - for an update"},
+	CMD_LORA_OPTIONS(lora),
 	CMD_LOSS_OPTIONS(loss),
 	{0, "reference", "NAME", CMD_STRING, &o.reference, .help = "the reference's column (default ref)"},
 	{0, "sync-ref", "N:A", CMD_STRING, &sync_ref,
 		.help = "each N steps, the reference becomes A parts policy (TR-DPO: 512:0.6)"},
-	{0, "lr", "X", CMD_REAL, &o.lr, 0, 1e3, .help = "peak learning rate (default 1e-6; 2e-5 for sft)"},
+	{0, "lr", "X", CMD_REAL, &o.lr, 0, 1e3, .help = "peak learning rate (default 1e-6; sft 2e-5; with --lora 10 times that)"},
 	{0, "epochs", "N", CMD_INT, &o.epochs, 1, 1e6, .help = "times through the data (default 1)"},
 	{0, "max-steps", "N", CMD_INT, &o.max_steps, 1, 1e12, .help = "stop after so many updates"},
 	{0, "batch-size", "N", CMD_INT, &o.batch_size, 1, 1e6, .help = "records an update (default 8)"},
@@ -64,6 +70,10 @@ static const struct cmd_option options[] = {
 		.help = "refuse to use more memory, in MiB (default: what the machine has)"},
 	{0, "log", "FILE", CMD_STRING, &o.log, .private = true, .help = "metrics as JSON lines"},
 	{0, "log-every", "N", CMD_INT, &o.log_every, 1, 1e9, .private = true, .bound = true, .help = "steps a line (default 1)"},
+	{0, "log-records", "FILE", CMD_STRING, &o.log_records, .private = true,
+		.help = "metrics of each record as it is trained on, as JSON lines"},
+	{0, "log-tokens", 0, CMD_FLAG, &o.log_tokens, .private = true, .bound = true,
+		.help = "there with log-ratios by token"},
 	{0, "emit", "FILE", CMD_STRING, &o.emit, .private = true,
 		.help = "the records as trained, with logp.policy, as a stream"},
 	{0, "eval", "FILE", CMD_STRING, &o.eval, .private = true, .help = "stream to evaluate on, before and after"},
@@ -82,6 +92,14 @@ static const struct cmd_option options[] = {
 		.help = "stop before S seconds have passed, with a checkpoint"},
 	{0, "resume", 0, CMD_FLAG, &o.resume, .private = true, .help = "go on from the last checkpoint, if there is one"},
 	{0, "steps", "N", CMD_INT, &o.steps, 1, 1e12, .private = true, .help = "make N steps of the run; an update carries it along"},
+	{0, "dry-sweep", 0, CMD_FLAG, &dry_sweep, .private = true,
+		.help = "train nothing: show losses over betas for a stream with logp.policy"},
+	{0, "betas", "LIST", CMD_STRING, &sweep.betas, .private = true,
+		.help = "X,... (default: 0.1, 0.3, 1, 3 and 10 times the loss's)"},
+	{0, "policy", "NAME", CMD_STRING, &sweep.policy, .private = true, .help = "the policy's column (default policy)"},
+	{0, "top", "N", CMD_INT, &sweep.top, 0, SWEEP_TOP, .private = true,
+		.help = "heaviest records to name (default 3)"},
+	{0, "json", 0, CMD_FLAG, &sweep.json, .private = true, .help = "one JSON object instead of the table"},
 	{0, "allow-mismatch", 0, CMD_FLAG, &o.allow_mismatch, .help = "go on with another model's or tokenizer's stream"},
 	{0, "no-prov", 0, CMD_FLAG, &o.io.no_prov, .private = true, .help = "leave provenance out of streams"},
 	CMD_INPUT_OPTIONS(o.io),
@@ -89,14 +107,18 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"dpo-step",
-	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LOSS_SYNOPSIS
+	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS CMD_LOSS_SYNOPSIS
 	"[--reference NAME] [--sync-ref N:A] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "
 	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--max-mem MIB] "
-	"[--log FILE] [--log-every N] [--emit FILE] [--eval FILE] [--eval-every N] [--best loss|accuracy] "
-	"[--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
+	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] "
+	"[--best loss|accuracy] [--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "
+	"[FILE ...]\n"
+	"-m MODEL --apply UPDATE --merge -o FOLDER [-qv] [-@ N]\n"
+	"--dry-sweep [-qv] [--loss LIST] [--betas LIST] " CMD_LOSS_SYNOPSIS_REST "[--reference-free] [--policy NAME] "
+	"[--reference NAME] [--batch-size N] [--seed N] [--no-shuffle] [--top N] [--json] [--max-block MIB] [-@ N] "
 	"[FILE ...]\n",
 	options};
 
@@ -182,21 +204,23 @@ static void refuse_idle(void)
 	bool stream = o.emit || run_makes_update(&o) || run_is_kept(&o);
 
 	if (!loss_needs_reference(&o.loss))
-		cmd_refuse("with a loss that needs none", "reference", "sync-ref", NULL);
+		cmd_refuse("with a loss that needs none", "reference", "sync-ref", "log-tokens", NULL);
 	if (loss_completions(&o.loss, 2) == 1)
 		cmd_refuse("with --loss sft", "emit", NULL);
 	if (o.schedule != SCHEDULE_WSD)
 		cmd_refuse("without --schedule wsd", "decay", NULL);
 	if (o.schedule == SCHEDULE_CONSTANT)
 		cmd_refuse("with --schedule constant", "min-lr", NULL);
-	if (o.no_shuffle && !o.config && (!moments || optimizer == OPTIMIZER_ADAFACTOR))
+	if (o.no_shuffle && !o.config && !o.lora && !o.apply && (!moments || optimizer == OPTIMIZER_ADAFACTOR))
 		cmd_refuse("with --no-shuffle", "seed", NULL);
 	if (!o.eval)
 		cmd_refuse("without --eval", "eval-every", "best", NULL);
-	if (!o.best)
-		cmd_refuse("without --best", "patience", NULL);
+	if (!o.best || !o.eval_every)
+		cmd_refuse("without --best and --eval-every", "patience", NULL);
 	if (!o.log)
 		cmd_refuse("without --log", "log-every", NULL);
+	if (!o.log_records)
+		cmd_refuse("without --log-records", "log-tokens", NULL);
 	if (!stream)
 		cmd_refuse("without --emit, an update or checkpoints", "no-prov", NULL);
 	if (!run_is_kept(&o))
@@ -205,14 +229,23 @@ static void refuse_idle(void)
 
 static void check_together(void)
 {
-	int stdouts = !strcmp(o.io.output, "-") + (o.log && !strcmp(o.log, "-")) + (o.emit && !strcmp(o.emit, "-"));
+	const char *const outputs[] = {o.io.output, o.log, o.log_records, o.emit};
+	int stdouts = 0;
 
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+		stdouts += outputs[i] && !strcmp(outputs[i], "-");
 	if (stdouts > 1)
-		cmd_usage("only one of -o, --log and --emit can be standard output");
+		cmd_usage("only one of -o, --log, --log-records and --emit can be standard output");
 	if (!o.folder == !o.config)
 		cmd_usage("one of -m MODEL and --init CONFIG is needed");
 	if (o.config && loss_needs_reference(&o.loss))
 		cmd_usage("--init starts from random weights, which are no reference's: --loss sft can train them");
+	if (o.config && (lora.adapter.rank || lora.quantize))
+		cmd_usage("--lora and --quantize need -m MODEL");
+	if (lora.merge && o.ninputs)
+		cmd_usage("--merge reads no stream");
+	if (lora.merge && (!o.folder || !o.apply || run_makes_update(&o)))
+		cmd_usage("--merge needs -m MODEL, --apply UPDATE and a folder to write");
 	if (o.config && o.apply && !o.steps)
 		cmd_usage("--apply needs -m MODEL, or --steps");
 	if (o.steps && o.best)
@@ -221,30 +254,59 @@ static void check_together(void)
 		cmd_usage("a run with checkpoints needs an OUT with a name");
 }
 
+static int show_sweep(void)
+{
+	struct err err = ERR_INIT;
+
+	cmd_refuse_others("with --dry-sweep", "dry-sweep", "loss", "label-smoothing", "gamma", "tau", "alpha", "penalty",
+		"nll", "desirable", "undesirable", "f-divergence", "f-alpha", "ld-alpha", "reference-free", "reference", "policy",
+		"betas", "batch-size", "seed", "no-shuffle", "top", "json", "max-block", NULL);
+	if (o.no_shuffle)
+		cmd_refuse("with --no-shuffle", "seed", NULL);
+	sweep.io = &o.io;
+	sweep.reference = o.reference;
+	sweep.batch_size = o.batch_size;
+	sweep.seed = o.seed;
+	sweep.no_shuffle = o.no_shuffle;
+	sweep.inputs = o.inputs;
+	sweep.ninputs = o.ninputs;
+	if (cmd_sweep(&sweep, &err))
+		cmd_die(&err);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int first = cmd_parse(&cmd, argc, argv);
 	struct err err = ERR_INIT;
 	char *config_folder = NULL;
 
+	o.inputs = argv + first;
+	o.ninputs = argc - first;
+	if (dry_sweep)
+		return show_sweep();
+	cmd_refuse("without --dry-sweep", "betas", "policy", "top", "json", NULL);
 	cmd_loss_settle(&loss, &o.loss);
 	if (cmd_given("best"))
 		o.best = best + BEST_LOSS;
 	if (!o.io.output)
 		cmd_usage("-o OUT is missing");
+	cmd_lora_settle(&lora, o.apply);
+	o.lora = lora.adapter.rank > 0;
+	o.adapter = lora.adapter;
+	o.quantize = lora.quantize;
 	settle_optimizer();
 	settle_sync();
 	settle_displacement();
 	check_together();
 	refuse_idle();
 	if (o.lr < 0)
-		o.lr = loss_completions(&o.loss, 2) == 1 ? 2e-5 : 1e-6;
-	o.inputs = argv + first;
-	o.ninputs = argc - first;
+		o.lr = (loss_completions(&o.loss, 2) == 1 ? 2e-5 : 1e-6) * (o.lora ? 10 : 1);
 	if (o.config)
 		config_folder = path_parent(o.config, &err);
 	o.settings = o.folder ? o.folder : config_folder;
-	if (!o.settings || run_train(&o, &err))
+	if (!o.settings ||
+		(lora.merge ? cmd_merge(o.folder, o.apply, o.io.output, &err) : run_train(&o, &err)))
 		cmd_die(&err);
 	free(config_folder);
 	return 0;

@@ -63,27 +63,6 @@ struct columns {
 	int policy, reference; /* reference: -1 without one */
 };
 
-static int find_column(const struct pref_schema *s, const char *name, struct err *err)
-{
-	struct buf list = BUF_INIT;
-	int at = pref_schema_find(s, name);
-
-	if (at >= 0)
-		return at;
-	for (int i = 0; i < s->nlogps; i++)
-		buf_add_fmt(&list, "%slogp.%s", i ? ", " : "", s->logp[i]);
-	if (buf_check(&list, err) == 0 && s->nlogps)
-		err_set(err, ERR_MISMATCH, "no column 'logp.%s' in the stream, which has %s", name,
-			list.data);
-	else if (!err->code)
-		err_set(err, ERR_MISMATCH,
-			"no column 'logp.%s' in the stream, which has no log-probs: see "
-			"ref-logp(1)",
-			name);
-	buf_release(&list);
-	return -1;
-}
-
 static int add_labelled(struct reward *r, const struct reward_completion *c,
 	const struct pref_rec *rec, struct err *err)
 {
@@ -136,11 +115,11 @@ static int read_records(struct reward *r, char *const *paths, int npaths, struct
 	if (!in || !c)
 		goto out;
 	schema = prefreader_schema(in);
-	at.policy = find_column(schema, policy, err);
+	at.policy = pref_schema_need(schema, policy, err);
 	if (at.policy < 0)
 		goto out;
 	if (r->options.reference) {
-		at.reference = find_column(schema, reference, err);
+		at.reference = pref_schema_need(schema, reference, err);
 		if (at.reference < 0)
 			goto out;
 	}

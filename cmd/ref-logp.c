@@ -12,7 +12,7 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder, *apply, *name = "ref";
-static int dtype;
+static int dtype, quantize;
 static int64_t batch_tokens = 2048;
 static bool no_tokens, allow_mismatch;
 
@@ -23,6 +23,8 @@ static const struct cmd_option options[] = {
 	{0, "apply", "UPDATE", CMD_PATH, &apply, .help = "compute with this update of MODEL"},
 	{0, "as", "NAME", CMD_STRING, &name, .help = "the columns' name: logp.NAME, tlogp.NAME (default ref)"},
 	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = dtypes, .help = "computing in f32 (default)"},
+	{0, "quantize", "TYPE", CMD_CHOICE, &quantize, .choices = cmd_quantize_names,
+		.help = "round the layers' matrices to blocks: none (default), int8, nf4"},
 	{0, "no-tokens", 0, CMD_FLAG, &no_tokens, .help = "sums only, no tlogp.NAME"},
 	{0, "batch-tokens", "N", CMD_INT, &batch_tokens, 1, 1 << 24, .private = true,
 		.help = "tokens computed at a time (default 2048)"},
@@ -32,7 +34,7 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"ref-logp",
-	"-m MODEL [-quv] [--apply UPDATE] [--as NAME] [--dtype f32] [--no-tokens] [--batch-tokens N] "
+	"-m MODEL [-quv] [--apply UPDATE] [--as NAME] [--dtype f32] [--quantize none|int8|nf4] [--no-tokens] [--batch-tokens N] "
 	"[--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] [FILE ...]\n",
 	options};
 
@@ -126,7 +128,7 @@ static int run(char **paths, int n, struct err *err)
 	char sha256[65];
 	int rc, place;
 
-	rc = cmd_open_model(&m, folder, apply, MODEL_READ, in_options.max_payload, NULL, sha256, err);
+	rc = cmd_open_model(&m, folder, apply, cmd_quantize_use(quantize), in_options.max_payload, NULL, sha256, err);
 	if (rc == 0 && !(in = prefreader_open(paths, n, &in_options, err)))
 		rc = -1;
 	if (rc == 0) {

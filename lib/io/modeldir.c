@@ -89,30 +89,45 @@ static int list_tensors(struct modeldir *m, struct err *err)
 	return 0;
 }
 
-int modeldir_open(struct modeldir *m, const char *path, struct err *err)
+static int open_config(struct modeldir *m, const char *path, const char *name, struct err *err)
 {
-	char *config = path_join(path, "config.json", err), *index = NULL;
-	struct json *map;
+	char *config = path_join(path, name, err);
 	int rc = -1;
 
 	*m = (struct modeldir){.path = mem_copy(path, strlen(path), err)};
-	if (config && m->path && (m->config = json_load(config, CONFIG_LIMIT, err)) &&
-		(index = path_join(path, "model.safetensors.index.json", err)))
-		rc = json_kind(m->config) == JSON_OBJECT
-			? 0
-			: err_set(err, ERR_CORRUPT, "%s: not an object", config);
-	if (rc == 0 && access(index, F_OK) == 0) {
+	if (config && m->path && (m->config = json_load(config, CONFIG_LIMIT, err)))
+		rc = json_kind(m->config) == JSON_OBJECT ? 0 : err_set(err, ERR_CORRUPT, "%s: not an object", config);
+	free(config);
+	return rc;
+}
+
+static int open_only(struct modeldir *m, const char *tensors, struct err *err)
+{
+	m->files = mem_new(1, sizeof *m->files, err);
+	return m->files && open_file(m, tensors, err) == 0 ? list_tensors(m, err) : -1;
+}
+
+int modeldir_open_as(struct modeldir *m, const char *path, const char *config, const char *tensors, struct err *err)
+{
+	return open_config(m, path, config, err) || open_only(m, tensors, err) ? -1 : 0;
+}
+
+int modeldir_open(struct modeldir *m, const char *path, struct err *err)
+{
+	int rc = open_config(m, path, "config.json", err);
+	char *index = path_join(path, "model.safetensors.index.json", err);
+	struct json *map;
+
+	if (rc || !index) {
+		rc = -1;
+	} else if (access(index, F_OK) == 0) {
 		m->sharded = true;
 		map = json_load(index, INDEX_LIMIT, err);
-		rc = !map ? -1 : open_shards(m, map, err) ? err_at(err, "%s", index) : 0;
+		rc = !map ? -1 : open_shards(m, map, err) ? err_at(err, "%s", index) : list_tensors(m, err);
 		json_free(map);
-	} else if (rc == 0) {
-		m->files = mem_new(1, sizeof *m->files, err);
-		rc = m->files ? open_file(m, "model.safetensors", err) : -1;
+	} else {
+		rc = open_only(m, "model.safetensors", err);
 	}
-	if (rc == 0)
-		rc = list_tensors(m, err);
-	free(config);
 	free(index);
 	return rc;
 }

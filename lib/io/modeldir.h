@@ -35,6 +35,9 @@ struct modeldir {
 
 /* Opens and checks; a shard index must agree with its files. Release m in any case. */
 int modeldir_open(struct modeldir *m, const char *path, struct err *err);
+
+/* The same of a folder whose config and tensors (one file) have other names. */
+int modeldir_open_as(struct modeldir *m, const char *path, const char *config, const char *tensors, struct err *err);
 void modeldir_release(struct modeldir *m);
 
 const struct modeldir_tensor *modeldir_find(const struct modeldir *m, const char *name);

@@ -20,15 +20,18 @@ static const char *const settings[] = {"generation_config.json", "tokenizer.json
 
 int modelout_check(const char *path, struct err *err)
 {
-	char *config = path_join(path, "config.json", err), *parent = path_parent(path, err);
+	char *config = path_join(path, "config.json", err), *adapter = path_join(path, "adapter_config.json", err);
+	char *parent = path_parent(path, err);
 	struct stat st;
-	int rc = config && parent ? 0 : -1;
+	int rc = config && adapter && parent ? 0 : -1;
 
-	if (rc == 0 && stat(path, &st) == 0 && (!S_ISDIR(st.st_mode) || access(config, F_OK) != 0))
+	if (rc == 0 && stat(path, &st) == 0 &&
+		(!S_ISDIR(st.st_mode) || (access(config, F_OK) != 0 && access(adapter, F_OK) != 0)))
 		rc = err_set(err, ERR_FAILED, "%s: exists and is not a model folder; it is left alone", path);
 	else if (rc == 0 && access(parent, W_OK) != 0)
 		rc = err_sys(err, "%s: nothing can be made in '%s'", path, parent);
 	free(config);
+	free(adapter);
 	free(parent);
 	return rc;
 }
@@ -63,19 +66,26 @@ int modelout_open(struct modelout *m, const char *path, struct err *err)
 	return 0;
 }
 
-int modelout_copy(struct modelout *m, const char *from, const char *name, struct err *err)
+int modelout_text(struct modelout *m, const char *name, const char *text, size_t n, struct err *err)
 {
 	char *to = path_join(m->temporary, name, err);
-	struct buf text = BUF_INIT;
 	struct outfile f;
-	int rc = !to || file_read(from, SETTINGS_LIMIT, &text, err) || outfile_open(&f, to, err) ? -1 : 0;
+	int rc = !to || outfile_open(&f, to, err) ? -1 : 0;
 
 	if (rc == 0) {
-		rc = fd_write(f.fd, text.data, text.len, err) ? err_at(err, "%s", to) : outfile_commit(&f, err);
+		rc = fd_write(f.fd, text, n, err) ? err_at(err, "%s", to) : outfile_commit(&f, err);
 		outfile_close(&f);
 	}
-	buf_release(&text);
 	free(to);
+	return rc;
+}
+
+int modelout_copy(struct modelout *m, const char *from, const char *name, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int rc = file_read(from, SETTINGS_LIMIT, &text, err) || modelout_text(m, name, text.data, text.len, err) ? -1 : 0;
+
+	buf_release(&text);
 	return rc;
 }
 

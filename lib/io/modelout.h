@@ -1,5 +1,5 @@
 /*
- * Writing a model folder. It is filled under a temporary name beside its path and gets the path, after
+ * Writing the folder of a model or an adapter. It is filled under a temporary name beside its path and gets the path, after
  * all of it was synced, at modelout_commit(): whoever looks sees the old folder or the new one.
  */
 #ifndef IO_MODELOUT_H
@@ -13,8 +13,9 @@ struct modelout {
 };
 
 /*
- * Could a model be written to that path? ERR_FAILED if it exists and is not a model folder (no config.json
- * in it), so that nothing else is ever replaced, or if nothing can be made beside it.
+ * Could a model be written to that path? ERR_FAILED if it exists and is not a model's or adapter's folder (no
+ * config.json or adapter_config.json in it), so that nothing else is ever replaced, or if nothing can be made
+ * beside it.
  */
 int modelout_check(const char *path, struct err *err);
 
@@ -23,6 +24,9 @@ int modelout_open(struct modelout *m, const char *path, struct err *err);
 
 /* Copies what a folder has beside config and tensors: generation settings, tokenizer, chat template. */
 int modelout_copy_settings(struct modelout *m, const char *folder, struct err *err);
+
+/* Writes a file of n bytes. */
+int modelout_text(struct modelout *m, const char *name, const char *text, size_t n, struct err *err);
 
 /* Copies the file from under a name. */
 int modelout_copy(struct modelout *m, const char *from, const char *name, struct err *err);

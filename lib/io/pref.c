@@ -28,6 +28,16 @@ int pref_schema_find(const struct pref_schema *s, const char *name)
 	return -1;
 }
 
+int pref_schema_need(const struct pref_schema *s, const char *name, struct err *err)
+{
+	char list[PREF_MAX_LOGPS * (PREF_MAX_NAME + 8)] = "no log-probs: see ref-logp(1)";
+	int at = pref_schema_find(s, name), n = 0;
+
+	for (int i = 0; i < s->nlogps; i++)
+		n += snprintf(list + n, sizeof list - (size_t)n, "%slogp.%s", i ? ", " : "", s->logp[i]);
+	return at >= 0 ? at : err_set(err, ERR_MISMATCH, "no column 'logp.%s' in the stream, which has %s", name, list);
+}
+
 int pref_schema_add(struct pref_schema *s, const char *name, bool tlogp, struct err *err)
 {
 	int at = s->nlogps;

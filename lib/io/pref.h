@@ -57,8 +57,9 @@ int pref_schema_get(struct pref_schema *s, const struct meta *meta, struct err *
 /* The same into metadata; what else is there stays. */
 int pref_schema_put(const struct pref_schema *s, struct meta *meta, struct err *err);
 
-/* The place of logp.NAME, or -1. */
+/* The place of logp.NAME, or -1. pref_schema_need: with ERR_MISMATCH, which says what there is. */
 int pref_schema_find(const struct pref_schema *s, const char *name);
+int pref_schema_need(const struct pref_schema *s, const char *name, struct err *err);
 
 /*
  * Adds a log-prob column; the places of columns may move. ERR_MISMATCH if it is there already; ERR_USAGE

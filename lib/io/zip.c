@@ -44,6 +44,23 @@ int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct e
 	return 0;
 }
 
+int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err)
+{
+	static const uint8_t head[10] = {0x1f, 0x8b, 8, [9] = 255};
+	uint32_t crc = zip_crc32(data, n);
+	uint8_t tail[8];
+
+	for (int i = 0; i < 4; i++) {
+		tail[i] = (uint8_t)(crc >> 8 * i);
+		tail[4 + i] = (uint8_t)(n >> 8 * i);
+	}
+	buf_add(out, head, sizeof head);
+	if (zip_deflate(data, n, level, out, err))
+		return -1;
+	buf_add(out, tail, sizeof tail);
+	return buf_check(out, err);
+}
+
 int zip_inflate(const void *data, size_t n, void *out, size_t size, struct err *err)
 {
 	z_stream z = {.next_in = data};

@@ -16,6 +16,9 @@ uint32_t zip_crc32(const void *data, size_t n);
 /* Appends the raw deflate of n bytes to out, from a fresh state; level 0 stores. */
 int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err);
 
+/* The same as a gzip member of its own. */
+int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err);
+
 /* Inflates exactly n bytes to exactly size; anything else is ERR_CORRUPT. */
 int zip_inflate(const void *data, size_t n, void *out, size_t size, struct err *err);
 

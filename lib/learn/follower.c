@@ -9,7 +9,7 @@
 struct follower {
 	const struct model *policy;
 	const struct ops *ops;
-	struct model model; /* the policy's arch and parameters, and values of its own */
+	struct model model; /* the policy's twin */
 	struct decoder *decoder;
 	int64_t batch_tokens;
 	bool moved;
@@ -21,22 +21,13 @@ struct follower {
 struct follower *follower_new(const struct model *m, const struct ops *ops, int64_t batch_tokens, struct err *err)
 {
 	struct follower *f = mem_new(1, sizeof *f, err);
-	float *weights;
 
 	if (!f)
 		return NULL;
-	*f = (struct follower){.policy = m, .ops = ops, .batch_tokens = batch_tokens, .model = *m, .pack = PACK_INIT};
-	f->model.data = mem_new(m->params.n, sizeof *f->model.data, err);
-	f->model.weights = NULL;
-	weights = mem_new_aligned(m->params.count, sizeof *weights, err);
-	if (weights && f->model.data) {
-		memcpy(weights, m->weights, m->params.count * sizeof *weights);
-		model_set_weights(&f->model, weights);
+	*f = (struct follower){.policy = m, .ops = ops, .batch_tokens = batch_tokens, .pack = PACK_INIT};
+	if (model_twin(&f->model, m, err) == 0)
 		f->decoder = decoder_new(&f->model, ops, false, err);
-	}
 	if (!f->decoder) {
-		if (!f->model.weights)
-			free(weights);
 		follower_free(f);
 		return NULL;
 	}
@@ -48,8 +39,7 @@ void follower_free(struct follower *f)
 	if (!f)
 		return;
 	decoder_free(f->decoder);
-	free(f->model.weights);
-	free(f->model.data);
+	model_twin_release(&f->model);
 	pack_release(&f->pack);
 	free(f->rows);
 	free(f);
@@ -57,12 +47,13 @@ void follower_free(struct follower *f)
 
 size_t follower_memory(struct follower *f, int64_t rows, int64_t counted, int64_t longest)
 {
-	return f->model.params.count * sizeof(float) + decoder_memory(f->decoder, rows, counted, longest);
+	return model_trained(f->policy)->count * sizeof(float) + decoder_memory(f->decoder, rows, counted, longest);
 }
 
 void follower_move(struct follower *f, double share)
 {
-	f->ops->blend(f->ops, f->model.weights, f->policy->weights, (float)(1 - share), (int64_t)f->model.params.count);
+	f->ops->blend(f->ops, model_trained_weights(&f->model), model_trained_weights(f->policy), (float)(1 - share),
+		(int64_t)model_trained(f->policy)->count);
 	f->moved = true;
 }
 
@@ -136,7 +127,7 @@ int follower_refer(struct follower *f, struct example *batch, int64_t n, struct 
 
 float *follower_weights(struct follower *f)
 {
-	return f->model.weights;
+	return model_trained_weights(&f->model);
 }
 
 void follower_restore(struct follower *f, bool moved)

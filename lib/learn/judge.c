@@ -49,6 +49,17 @@ void judge_step_add(struct judge_step *a, const struct judge_step *b)
 	}
 }
 
+double judge_change(const struct judge_classes *c, int from, int to)
+{
+	double change = 0, counted = 0;
+
+	for (int i = from; i < to; i++) {
+		change += c->change[i];
+		counted += c->counted[i];
+	}
+	return change / counted;
+}
+
 /* ---- the batch */
 
 void judge_release(struct judge *j)
@@ -113,11 +124,9 @@ static double likelihood(const struct logp_row *rows, int64_t n)
 /* The side that a completion's figures belong to; NULL for neither. */
 static struct judge_side *side_of(struct judge *j, const struct example *e, int k, int c)
 {
-	bool labelled = e->label && (k == 1 || e->label[k - 1] == LOSS_PROBE);
+	int side = loss_side(k, e->label, c);
 
-	if (labelled)
-		return c ? NULL : e->label[0] > 0 ? &j->step.chosen : &j->step.rejected;
-	return c == 0 ? &j->step.chosen : c == k - 1 ? &j->step.rejected : NULL;
+	return side < 0 ? NULL : side == 0 ? &j->step.chosen : &j->step.rejected;
 }
 
 static double reward(const struct judge *j, double raw, const struct example *e, int c)
@@ -130,6 +139,11 @@ static double reward(const struct judge *j, double raw, const struct example *e,
 	if (t->id == LOSS_SIMPO || t->id == LOSS_ALPHAPO)
 		return beta * raw / (double)example_counted(e, c);
 	return beta * raw;
+}
+
+double judge_reward(const struct judge *j, int64_t i, int c)
+{
+	return reward(j, j->items[i].raw[c], j->examples[i], c);
 }
 
 /* Sums of a completion's rows, into its side and into the item. */

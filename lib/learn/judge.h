@@ -43,6 +43,9 @@ struct judge_classes {
 	double change[3], counted[3];
 };
 
+/* By token, of the classes from from to to; NAN where there is nothing. */
+double judge_change(const struct judge_classes *c, int from, int to);
+
 /* One step, or one evaluation, or several: sums. */
 struct judge_step {
 	int64_t examples;
@@ -82,6 +85,9 @@ struct judge {
 };
 
 #define JUDGE_INIT {.state = LOSS_STATE_INIT}
+
+/* Of the batch that was evaluated last: the reward of completion c of example i, as judge_side has it. */
+double judge_reward(const struct judge *j, int64_t i, int c);
 
 void judge_release(struct judge *j);
 

@@ -196,3 +196,10 @@ const char *loss_misfit(const struct loss *l, int k, const float *label)
 		}
 	return NULL;
 }
+
+int loss_side(int k, const float *label, int c)
+{
+	if (label && (k == 1 || label[k - 1] == LOSS_PROBE))
+		return c ? -1 : !(label[0] > 0);
+	return c == 0 ? 0 : c == k - 1 ? 1 : -1;
+}

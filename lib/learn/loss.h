@@ -183,6 +183,12 @@ int loss_completions(const struct loss *l, int k);
 /* Does a record with k completions and these labels (or NULL) fit? Where not, why, for people. */
 const char *loss_misfit(const struct loss *l, int k, const float *label);
 
+/*
+ * Which side completion c is on: 0, as the best; 1, as the worst; or -1. Where completions are labelled one by
+ * one, a good label makes the first one best, a bad one worst; a probe is neither.
+ */
+int loss_side(int k, const float *label, int c);
+
 /* ---- evaluation */
 
 struct loss_example {

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
+
+#define DROPOUT_STREAM 0xd409u /* of random numbers */
 
 struct trainer {
 	struct model *m;
@@ -12,7 +15,7 @@ struct trainer {
 	struct trainer_options o;
 	struct decoder *decoder;
 	struct optimizer *optimizer;
-	float *grads, *average; /* [m->params.count] */
+	float *grads, *average; /* [model_trained(m)->count] */
 	struct pack pack;
 	struct judge judge;
 	struct logp_row *rows; /* of the batch */
@@ -24,7 +27,7 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 	struct err *err)
 {
 	struct trainer *t = mem_new(1, sizeof *t, err);
-	size_t n = m->params.count;
+	size_t n = model_trained(m)->count;
 
 	if (!t)
 		return NULL;
@@ -32,7 +35,7 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 	t->judge.loss = &t->o.loss;
 	memcpy(t->judge.length, o->length, sizeof t->judge.length);
 	t->decoder = decoder_new(m, ops, true, err);
-	t->optimizer = optimizer_new(&o->optimizer, &m->params, ops, err);
+	t->optimizer = optimizer_new(&o->optimizer, model_trained(m), ops, err);
 	t->grads = mem_new_aligned(n, sizeof *t->grads, err);
 	if (o->average > 0)
 		t->average = mem_new_aligned(n, sizeof *t->average, err);
@@ -41,7 +44,7 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 		return NULL;
 	}
 	if (t->average)
-		memcpy(t->average, m->weights, n * sizeof *t->average);
+		memcpy(t->average, model_trained_weights(m), n * sizeof *t->average);
 	return t;
 }
 
@@ -62,15 +65,21 @@ void trainer_free(struct trainer *t)
 
 size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest)
 {
-	size_t floats = (t->average ? 3 : 2) * t->m->params.count;
+	const struct params *p = model_trained(t->m);
+	size_t floats = (t->average ? 3 : 2) * p->count;
 
-	return floats * sizeof(float) + optimizer_memory(&t->o.optimizer, &t->m->params) +
+	return model_memory(t->m) + floats * sizeof(float) + optimizer_memory(&t->o.optimizer, p) +
 		decoder_memory(t->decoder, rows, counted, longest);
 }
 
 const struct logp_row *trainer_rows(const struct trainer *t)
 {
 	return t->rows;
+}
+
+const struct judge *trainer_judge(const struct trainer *t)
+{
+	return &t->judge;
 }
 
 void trainer_add_term(struct trainer *t, const struct loss_term *term)
@@ -105,8 +114,8 @@ struct pass {
 	const struct example *batch;
 	int64_t n;
 	bool learn;
-	/* The micro-batch: examples from from to to, whose rows begin at first. */
-	int64_t from, to, first, counted;
+	/* The micro-batch: examples from from to to, whose counted tokens begin at first, and all of them at row. */
+	int64_t from, to, first, counted, row;
 };
 
 static int64_t counted(const struct trainer *t, const struct example *e)
@@ -137,6 +146,7 @@ static int begin(struct pass *p, struct err *err)
 	struct trainer *t = p->t;
 	int64_t tokens = 0, first = 0, completions = 0;
 
+	pack_clear(&t->pack);
 	for (int64_t i = 0; i < p->n; i++) {
 		if (check_example(t, &p->batch[i], err))
 			return -1;
@@ -159,6 +169,7 @@ static bool next(struct pass *p, struct err *err, int *rc)
 	p->from = p->to;
 	p->first += p->counted;
 	p->counted = 0;
+	p->row += t->pack.rows;
 	pack_clear(&t->pack);
 	for (; p->to < p->n && *rc == 0; p->to++) {
 		const struct example *e = &p->batch[p->to];
@@ -174,13 +185,23 @@ static bool next(struct pass *p, struct err *err, int *rc)
 
 static void rewind_pass(struct pass *p)
 {
-	p->from = p->to = p->first = p->counted = 0;
+	p->from = p->to = p->first = p->counted = p->row = 0;
+	pack_clear(&p->t->pack);
 }
 
 static int forward(struct pass *p, struct err *err)
 {
 	struct trainer *t = p->t;
+	struct dropout drop = {.first = p->row};
 
+	if (p->learn && steps_of(t) > 0 && t->o.dropout > 0) {
+		uint32_t random[4];
+
+		rng_bits(t->o.optimizer.seed, DROPOUT_STREAM, (uint64_t)steps_of(t), random);
+		drop.p = (float)t->o.dropout;
+		drop.noise = random[0];
+	}
+	decoder_drop(t->decoder, &drop);
 	if (decoder_forward(t->decoder, &t->pack, t->rows + p->first, err) == 0)
 		return 0;
 	return err_at(err, "step %lld, records from %016llx", (long long)steps_of(t) + 1,
@@ -270,14 +291,16 @@ static void update(struct trainer *t, double lr, double norm)
 	/* As torch's clip_grad_norm_. */
 	double scale = t->o.clip > 0 && norm > t->o.clip ? t->o.clip / (norm + 1e-6) : 1;
 
-	optimizer_step(t->optimizer, t->m->weights, t->grads, lr, scale);
+	float *weights = model_trained_weights(t->m);
+
+	optimizer_step(t->optimizer, weights, t->grads, lr, scale);
 	if (t->average)
-		t->ops->blend(t->ops, t->average, t->m->weights, (float)t->o.average, (int64_t)t->m->params.count);
+		t->ops->blend(t->ops, t->average, weights, (float)t->o.average, (int64_t)model_trained(t->m)->count);
 }
 
 void trainer_swap_average(struct trainer *t)
 {
-	float *weights = t->m->weights;
+	float *weights = model_trained_weights(t->m);
 
 	if (!t->average)
 		return;
@@ -288,12 +311,13 @@ void trainer_swap_average(struct trainer *t)
 int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err)
 {
+	int64_t count = (int64_t)model_trained(t->m)->count;
 	double norm;
 
-	memset(t->grads, 0, t->m->params.count * sizeof *t->grads);
+	memset(t->grads, 0, (size_t)count * sizeof *t->grads);
 	if (run(t, batch, n, true, s, err))
 		return -1;
-	norm = sqrt(t->ops->sum_squares(t->ops, t->grads, (int64_t)t->m->params.count));
+	norm = sqrt(t->ops->sum_squares(t->ops, t->grads, count));
 	if (!isfinite(norm))
 		return err_set(err, ERR_FAILED, "step %lld, records from %016llx: the gradient's norm is %g",
 			(long long)steps_of(t) + 1, (unsigned long long)batch[0].id, norm);

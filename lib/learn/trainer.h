@@ -7,11 +7,11 @@
  *	struct trainer *t = trainer_new(&model, ops, &options, err);
  *	struct judge_step s;
  *
- *	trainer_step(t, examples, n, lr, &s, err);        updates model.weights
+ *	trainer_step(t, examples, n, lr, &s, err);        updates model_trained_weights(&model)
  *	trainer_free(t);
  *
- * Memory: 8 bytes a parameter (weight, gradient), what the optimizer remembers, 4 more for an average of the
- * weights, and what decoder_memory() says.
+ * Memory: 8 bytes a trained parameter (weight, gradient), what the optimizer remembers, 4 more for an average of
+ * the weights; a model under an adapter; and what decoder_memory() says.
  */
 #ifndef LEARN_TRAINER_H
 #define LEARN_TRAINER_H
@@ -25,6 +25,7 @@ struct trainer_options {
 	struct loss loss; /* settled */
 	double clip;	  /* the gradient's norm is held to it; 0: it is not */
 	struct optimizer_options optimizer;
+	double dropout;	      /* of the adapter's inputs, but in the first step, whose gate must see it whole; 0: none */
 	double average;	      /* after each step, average = average * it + (1 - average) * weights; 0: none is kept */
 	int64_t length[2];    /* of chosen completions: see struct judge */
 	bool gate;	      /* the policy begins as the reference */
@@ -33,7 +34,7 @@ struct trainer_options {
 
 struct trainer;
 
-/* The model must be opened by MODEL_TRAIN or model_init(), and outlive the trainer. */
+/* The model must have an adapter, or be opened by MODEL_TRAIN or model_init(), and outlive the trainer. */
 struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct trainer_options *o,
 	struct err *err);
 void trainer_free(struct trainer *t); /* NULL is fine */
@@ -67,6 +68,9 @@ int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, 
  * where there is none. No step may be made between.
  */
 void trainer_swap_average(struct trainer *t);
+
+/* The last batch as the loss saw it: items and examples, what became of them, and their rewards. */
+const struct judge *trainer_judge(const struct trainer *t);
 
 /* Log-probs of the last batch's counted tokens, examples and their completions in order. */
 const struct logp_row *trainer_rows(const struct trainer *t);

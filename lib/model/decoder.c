@@ -24,6 +24,11 @@ static float *place(struct placer *p, int64_t n, bool used)
 	return x;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static int64_t chunk_of(const struct arch *a, int64_t counted)
 {
 	int64_t chunk = LOGITS / a->vocab > 16 ? LOGITS / a->vocab : 16;
@@ -54,6 +59,24 @@ static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *
 	y->post2 = place(p, 2 * rows, post2);
 }
 
+static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
+{
+	const struct adapter *t = d->m->adapter;
+	int64_t in = 0, out = 0;
+
+	for (size_t i = 0; t && i < t->n; i++)
+		if (t->mat[i].rank) {
+			struct mat w = model_param_mat(d->m, &d->m->params.param[i]);
+
+			in = larger(in, w.in);
+			out = larger(out, w.out);
+		}
+	d->low = place(p, t ? rows * adapter_rank(t) : 0, t);
+	d->wet = place(p, rows * in, t && d->train && t->o.dropout > 0);
+	d->wide = place(p, rows * out, t && t->o.dora);
+	d->dgain = place(p, out, t && t->o.dora);
+}
+
 /* Lays out the block for these sizes; how many floats it takes. */
 static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t longest)
 {
@@ -81,6 +104,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->dup = place(&p, inner, d->train);
 	d->dgate = place(&p, inner, d->train && arch_gated(a));
 	d->dhead = place(&p, counted * a->hidden, d->train);
+	lay_out_adapter(d, &p, rows);
 	return p.at;
 }
 
@@ -90,11 +114,6 @@ size_t decoder_memory(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 
 	lay_out(d, d->rows, d->counted, d->longest);
 	return floats * sizeof(float);
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
 }
 
 int decoder_reserve(struct decoder *d, int64_t rows, int64_t counted, int64_t longest, struct err *err)

@@ -6,7 +6,7 @@
  *
  *	decoder_reserve(d, 2048, 1000, 4096, err);
  *	decoder_forward(d, &pack, rows, err);             rows[pack.counted]
- *	decoder_backward(d, &pack, rows, dlogp, grads);   grads[model.params.count] +=
+ *	decoder_backward(d, &pack, rows, dlogp, grads);   grads[model_trained(&model)->count] +=
  *
  * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, H heads and G key-value
  * heads of D: each layer 2 E + 2 H D + 2 G D + 2 I (gated) + H + 4 for training, E + 2 more for each norm behind
@@ -38,13 +38,19 @@ size_t decoder_memory(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 int decoder_reserve(struct decoder *d, int64_t rows, int64_t counted, int64_t longest, struct err *err);
 
 /*
+ * What the next passes leave out of the adapter's inputs; p = 0, as at the start: nothing. A backward pass must
+ * find the same as its forward pass.
+ */
+void decoder_drop(struct decoder *d, const struct dropout *drop);
+
+/*
  * Log-probs of the pack's counted tokens. ERR_LIMIT where a sequence is longer than the model's learned
  * positions or memory does not suffice; ERR_MISMATCH for a token outside the vocabulary.
  */
 int decoder_forward(struct decoder *d, const struct pack *p, struct logp_row *rows, struct err *err);
 
 /*
- * After decoder_forward() of the same pack: adds to grads (laid out as model.weights) the gradient of
+ * After decoder_forward() of the same pack: adds to grads (laid out as model_trained_weights()) the gradient of
  * sum_i dlogp[i] * rows[i].logp.
  */
 void decoder_backward(struct decoder *d, const struct pack *p, const struct logp_row *rows,

@@ -2,22 +2,12 @@
 
 #include "model/decoder_impl.h"
 
-static float *grad_of(const struct decoder *d, float *grads, enum role role, int l, bool bias)
+float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l, bool bias)
 {
 	size_t skip;
 	const struct param *p = params_part(&d->m->params, &d->m->arch, role, l, bias, &skip);
 
-	return p ? grads + p->offset + skip : NULL;
-}
-
-static void linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
-	const float *x, enum role role, int l, int64_t rows, bool add)
-{
-	struct mat w = model_mat(d->m, role, l);
-
-	d->ops->linear_backward_w(d->ops, grad_of(d, grads, role, l, false), grad_of(d, grads, role, l, true), dy,
-		ldy, x, w.in, &w, rows);
-	d->ops->linear_backward_x(d->ops, dx, w.in, dy, ldy, &w, rows, add);
+	return p && !d->m->adapter ? grads + p->offset + skip : NULL;
 }
 
 /* dx = the gradient through a norm of x, or += it. */
@@ -26,7 +16,7 @@ static void norm_back(const struct decoder *d, float *grads, float *dx, const fl
 {
 	struct norm sizes = decoder_norm(&d->m->arch, role);
 
-	d->ops->norm_backward(d->ops, dx, grad_of(d, grads, role, l, false), grad_of(d, grads, role, l, true), dy,
+	d->ops->norm_backward(d->ops, dx, decoder_grad(d, grads, role, l, false), decoder_grad(d, grads, role, l, true), dy,
 		x, stat, model_vector(d->m, role, l, false), rows, &sizes, add);
 }
 
@@ -47,7 +37,7 @@ static void half_back(struct decoder *d, float *din, const float *dy, const floa
 		norm_back(d, grads, d->dout, dy, out, stat, post, l, rows, false);
 		dy = d->dout;
 	}
-	linear_back(d, grads, din, dy, d->m->arch.hidden, in, role, l, rows, false);
+	decoder_linear_back(d, grads, din, dy, d->m->arch.hidden, in, role, l, rows, false);
 }
 
 static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t rows, float *grads)
@@ -64,9 +54,9 @@ static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t ro
 	else
 		ops->act_backward(ops, d->dup, NULL, d->dup, y->up, NULL, rows * a->inner, a->act);
 	x = decoder_read(d, &in, l, rows);
-	linear_back(d, grads, d->dnormed, d->dup, a->inner, x, ROLE_UP, l, rows, false);
+	decoder_linear_back(d, grads, d->dnormed, d->dup, a->inner, x, ROLE_UP, l, rows, false);
 	if (arch_gated(a))
-		linear_back(d, grads, d->dnormed, d->dgate, a->inner, x, ROLE_GATE, l, rows, true);
+		decoder_linear_back(d, grads, d->dnormed, d->dgate, a->inner, x, ROLE_GATE, l, rows, true);
 	read_back(d, &in, l, rows, grads);
 }
 
@@ -82,12 +72,12 @@ static void project_back(struct decoder *d, const struct layer *y, const float *
 		norm_back(d, grads, dk, dk, y->raw + q_width(a), y->kstat, ROLE_KNORM, l, rows, false);
 	}
 	if (arch_tensor(a, ROLE_QKV)) {
-		linear_back(d, grads, d->dnormed, d->dqkv, at.ld, x, ROLE_QKV, l, rows, false);
+		decoder_linear_back(d, grads, d->dnormed, d->dqkv, at.ld, x, ROLE_QKV, l, rows, false);
 		return;
 	}
-	linear_back(d, grads, d->dnormed, dq, at.ld, x, ROLE_Q, l, rows, false);
-	linear_back(d, grads, d->dnormed, dk, at.ld, x, ROLE_K, l, rows, true);
-	linear_back(d, grads, d->dnormed, dv, at.ld, x, ROLE_V, l, rows, true);
+	decoder_linear_back(d, grads, d->dnormed, dq, at.ld, x, ROLE_Q, l, rows, false);
+	decoder_linear_back(d, grads, d->dnormed, dk, at.ld, x, ROLE_K, l, rows, true);
+	decoder_linear_back(d, grads, d->dnormed, dv, at.ld, x, ROLE_V, l, rows, true);
 }
 
 /* dmid: the gradient of the layer's middle. */
@@ -128,8 +118,8 @@ static void head_back(struct decoder *d, const struct pack *p, const struct logp
 	const struct arch *a = &d->m->arch;
 	const struct ops *ops = d->ops;
 	struct mat w = decoder_head(d->m);
-	float *dw = grad_of(d, grads, a->tied ? ROLE_EMBED : ROLE_HEAD, 0, false);
-	float *dbias = grad_of(d, grads, ROLE_HEAD, 0, true);
+	float *dw = decoder_grad(d, grads, a->tied ? ROLE_EMBED : ROLE_HEAD, 0, false);
+	float *dbias = decoder_grad(d, grads, ROLE_HEAD, 0, true);
 
 	for (int64_t i = 0; i < p->counted; i += d->chunk) {
 		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
@@ -154,6 +144,8 @@ void decoder_backward(struct decoder *d, const struct pack *given, const struct 
 	norm_back(d, grads, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
 	for (int64_t l = a->layers - 1; l >= 0; l--)
 		layer_back(d, &d->layer[l], (int)l, p, grads);
-	d->ops->embed_backward(d->ops, grad_of(d, grads, ROLE_EMBED, 0, false), a->embed_scale,
-		grad_of(d, grads, ROLE_PLACES, 0, false), d->dx, p->token, p->pos, p->rows, a->hidden);
+	if (d->m->adapter)
+		return;
+	d->ops->embed_backward(d->ops, decoder_grad(d, grads, ROLE_EMBED, 0, false), a->embed_scale,
+		decoder_grad(d, grads, ROLE_PLACES, 0, false), d->dx, p->token, p->pos, p->rows, a->hidden);
 }

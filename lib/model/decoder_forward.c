@@ -62,14 +62,6 @@ static struct layer *layer_of(struct decoder *d, int64_t l)
 	return &d->layer[d->train ? l : 0];
 }
 
-static void linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
-	int64_t rows, bool add)
-{
-	struct mat w = model_mat(d->m, role, l);
-
-	d->ops->linear_forward(d->ops, y, ldy, x, w.in, &w, model_vector(d->m, role, l, true), rows, add);
-}
-
 static void norm(const struct decoder *d, float *y, float *stat, const float *x, enum role role, int l,
 	int64_t rows)
 {
@@ -112,12 +104,12 @@ static void project(struct decoder *d, struct layer *y, const float *x, int l, i
 	int64_t ld = normed ? q_width(a) + kv_width(a) : at.ld;
 
 	if (arch_tensor(a, ROLE_QKV)) {
-		linear(d, y->qkv, at.ld, x, ROLE_QKV, l, rows, false);
+		decoder_linear(d, y->qkv, at.ld, x, ROLE_QKV, l, rows, false);
 		return;
 	}
-	linear(d, q, ld, x, ROLE_Q, l, rows, false);
-	linear(d, k, ld, x, ROLE_K, l, rows, false);
-	linear(d, y->qkv + at.v, at.ld, x, ROLE_V, l, rows, false);
+	decoder_linear(d, q, ld, x, ROLE_Q, l, rows, false);
+	decoder_linear(d, k, ld, x, ROLE_K, l, rows, false);
+	decoder_linear(d, y->qkv + at.v, at.ld, x, ROLE_V, l, rows, false);
 	if (normed) {
 		norm(d, y->qkv + at.q, y->qstat, q, ROLE_QNORM, l, rows);
 		norm(d, y->qkv + at.k, y->kstat, k, ROLE_KNORM, l, rows);
@@ -132,10 +124,10 @@ static void add_half(struct decoder *d, float *sum, const float *x, const float 
 
 	memcpy(sum, x, sizeof *sum * (size_t)(rows * a->hidden));
 	if (!out) {
-		linear(d, sum, a->hidden, in, role, l, rows, true);
+		decoder_linear(d, sum, a->hidden, in, role, l, rows, true);
 		return;
 	}
-	linear(d, out, a->hidden, in, role, l, rows, false);
+	decoder_linear(d, out, a->hidden, in, role, l, rows, false);
 	norm(d, d->normed, stat, out, post, l, rows);
 	d->ops->add(d->ops, sum, d->normed, rows * a->hidden);
 }
@@ -170,8 +162,8 @@ static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *
 	const float *x = decoder_read(d, &in, l, rows);
 
 	if (arch_gated(a))
-		linear(d, y->gate, a->inner, x, ROLE_GATE, l, rows, false);
-	linear(d, y->up, a->inner, x, ROLE_UP, l, rows, false);
+		decoder_linear(d, y->gate, a->inner, x, ROLE_GATE, l, rows, false);
+	decoder_linear(d, y->up, a->inner, x, ROLE_UP, l, rows, false);
 	decoder_activate(d, y, rows);
 	add_half(d, out, y->mid, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows);
 }
@@ -243,18 +235,23 @@ static void set_turns(struct decoder *d, const struct pack *p)
 		}
 }
 
+void decoder_drop(struct decoder *d, const struct dropout *drop)
+{
+	d->drop = *drop;
+}
+
 int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row *rows, struct err *err)
 {
 	const struct arch *a = &d->m->arch;
 	const struct ops *ops = d->ops;
-	struct mat embed = model_mat(d->m, ROLE_EMBED, 0);
+	struct mat embed = model_mat(d->m, ROLE_EMBED, 0), places = model_mat(d->m, ROLE_PLACES, 0);
 	const struct pack *p = check_pack(d, given, err) ? NULL : choose_pack(d, given, err);
 
 	if (!p || decoder_reserve(d, p->rows, p->counted, p->longest, err))
 		return -1;
 	set_turns(d, p);
-	ops->embed_forward(ops, layer_of(d, 0)->x, embed.data, a->embed_scale, model_mat(d->m, ROLE_PLACES, 0).data,
-		p->token, p->pos, p->rows, a->hidden);
+	adapter_refresh(d->m, ops);
+	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);
 	for (int64_t l = 0; l < a->layers; l++) {
 		struct layer *y = layer_of(d, l);
 

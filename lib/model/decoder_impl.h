@@ -1,7 +1,8 @@
-/* What the decoder's three files share: decoder.c (memory), decoder_forward.c, decoder_backward.c. */
+/* What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_backward.c, decoder_linear.c. */
 #ifndef MODEL_DECODER_IMPL_H
 #define MODEL_DECODER_IMPL_H
 
+#include "model/adapter.h"
 #include "model/decoder.h"
 
 /* What a layer's backward pass needs of its forward pass. What the arch does not have is NULL. */
@@ -32,6 +33,8 @@ struct decoder {
 	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
 	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
 	float *scratch;
+	float *low, *wet, *wide, *dgain; /* an adapter's: [rows, rank], [rows, in], [rows, out], [out] */
+	struct dropout drop;		 /* of this pass */
 	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
 	bool is_split;
 };
@@ -76,6 +79,17 @@ void decoder_turn(const struct decoder *d, float *qkv, int l, int64_t rows, bool
 
 /* d->acted: act(gate) * up, or act(up). */
 void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows);
+
+/* y = what role's matrix, and the adapter, make of x, with the bias; added if add. */
+void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
+	int64_t rows, bool add);
+
+/* The gradients of the trained parameters, and dx, of its input; added if add. */
+void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
+	const float *x, enum role role, int l, int64_t rows, bool add);
+
+/* Where a role's gradient begins; NULL where there is none, or it is not trained. */
+float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l, bool bias);
 
 /* d->logits: those of the counted tokens from first, n of them. */
 void decoder_logits(struct decoder *d, int64_t first, int64_t n);

@@ -18,6 +18,9 @@ struct kernels {
 	void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
+	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
+	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
+
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
 	void (*norm_backward_x)(float *dx, const float *dy, const float *x, const float *stat,
@@ -51,6 +54,9 @@ struct kernels {
 	void (*logp_backward)(float *logits, const struct logp_row *rows, const float *dlogp,
 		const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap);
 
+	/* Rows of n numbers. */
+	void (*drop)(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n);
+
 	/* y += scale * x */
 	void (*add)(float *y, const float *x, float scale, int64_t from, int64_t to);
 	double (*sum_squares)(const float *x, int64_t from, int64_t to);
@@ -63,7 +69,7 @@ struct kernels {
 	void (*moment_store)(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
 };
 
-/* 32 random bits for element i, by hashing. */
+/* 32 random bits for element i (its lower 32 bits), by hashing. */
 static inline uint32_t moment_noise(uint32_t noise, uint32_t i)
 {
 	uint32_t x = (i * 0x9e3779b1u) ^ noise;
@@ -79,6 +85,9 @@ extern const struct kernels kernels_reference;
 void reference_update(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
 void reference_moment_load(float *x, const struct moment *m, int64_t from, int64_t n);
 void reference_moment_store(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
+
+/* Of the reference, in mat.c. */
+void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 /* oneDNN's matrix product, in the calling thread alone. */
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,

@@ -15,6 +15,8 @@
 #define ELEMENTS 16384
 #define TILE_M 256
 #define TILE_N 768
+#define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
+#define PANEL_K 1024
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -36,6 +38,63 @@ static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n
 				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
 }
 
+static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
+	int64_t column, int64_t columns)
+{
+	int64_t all = mat_columns(w);
+	size_t skip = mat_row_size(w->type, column), size = mat_row_size(w->type, all);
+
+	for (int64_t r = 0; r < rows; r++) {
+		const char *data = (const char *)w->data + size * (size_t)(row + r) + skip;
+		const float *scale = w->scale + mat_row_blocks(w->type, all) * (row + r) + column / MAT_BLOCK;
+
+		if (w->type == MAT_F32)
+			memcpy(dst + r * ld, data, sizeof *dst * (size_t)columns);
+		else
+			ops->kernels->mat_load(dst + r * ld, w->type, data, scale, columns);
+	}
+}
+
+/*
+ * c[m, n] = a[m, depth] times w's floats, stored [n, depth] if tb, made panel by panel. The sum over depth is
+ * made of the panels' sums in order, whatever the number of threads.
+ */
+static void gemm_panels(const struct ops *ops, bool tb, int64_t m, int64_t n, int64_t depth, const float *a,
+	int64_t lda, const struct mat *w, float *c, int64_t ldc, bool add)
+{
+	int64_t tn = PANEL_N;
+
+	while (tn > MAT_BLOCK && (n + tn - 1) / tn < 8)
+		tn /= 2;
+#pragma omp parallel for schedule(dynamic)
+	for (int64_t j = 0; j < n; j += tn) {
+		float panel[PANEL_N * PANEL_K] __attribute__((aligned(64)));
+		int64_t width = least(tn, n - j);
+
+		for (int64_t k = 0; k < depth; k += PANEL_K) {
+			int64_t deep = least(PANEL_K, depth - k), ld = tb ? PANEL_K : PANEL_N;
+
+			mat_load(ops, panel, ld, w, tb ? j : k, tb ? width : deep, tb ? k : j, tb ? deep : width);
+			for (int64_t i = 0; i < m; i += TILE_M)
+				ops->kernels->gemm(false, tb, least(TILE_M, m - i), width, deep, a + i * lda + k, lda, panel,
+					ld, c + i * ldc + j, ldc, add || k > 0);
+		}
+	}
+}
+
+/* c[m, n] = a times w, or times its transposed if turned. */
+static void gemm_mat(const struct ops *ops, int64_t m, const float *a, int64_t lda, const struct mat *w, bool turned,
+	float *c, int64_t ldc, bool add)
+{
+	int64_t n = turned ? w->in : w->out, depth = turned ? w->out : w->in;
+	bool tb = w->in_first == turned;
+
+	if (w->type == MAT_F32)
+		gemm(ops->kernels, false, tb, m, n, depth, a, lda, w->data, mat_columns(w), c, ldc, add);
+	else
+		gemm_panels(ops, tb, m, n, depth, a, lda, w, c, ldc, add);
+}
+
 static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
 	const struct mat *w, const float *bias, int64_t rows, bool add)
 {
@@ -49,15 +108,13 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 		}
 		add = true;
 	}
-	gemm(ops->kernels, false, !w->in_first, rows, w->out, w->in, x, ldx, w->data,
-		w->in_first ? w->out : w->in, y, ldy, add);
+	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
 }
 
 static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
 	const struct mat *w, int64_t rows, bool add)
 {
-	gemm(ops->kernels, false, w->in_first, rows, w->in, w->out, dy, ldy, w->data,
-		w->in_first ? w->out : w->in, dx, ldx, add);
+	gemm_mat(ops, rows, dy, ldy, w, true, dx, ldx, add);
 }
 
 static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, const float *dy, int64_t ldy,
@@ -75,15 +132,34 @@ static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, co
 			ops->kernels->add(dbias, dy + r * ldy, 1, from, least(from + COLUMNS, w->out));
 }
 
-static void embed_forward(const struct ops *ops, float *x, const float *table, float scale, const float *places,
-	const int32_t *id, const int32_t *pos, int64_t rows, int64_t n)
+/* y[columns] += scale * a stored row of w, a block at a time. */
+static void add_row(const struct ops *ops, float *y, const struct mat *w, int64_t row, float scale)
 {
+	enum { PART = 8 * MAT_BLOCK };
+	float part[PART];
+	int64_t columns = mat_columns(w);
+
+	if (w->type == MAT_F32) {
+		ops->kernels->add(y, (const float *)w->data + row * columns, scale, 0, columns);
+		return;
+	}
+	for (int64_t i = 0; i < columns; i += PART) {
+		mat_load(ops, part, 0, w, row, 1, i, least(PART, columns - i));
+		ops->kernels->add(y + i, part, scale, 0, least(PART, columns - i));
+	}
+}
+
+static void embed_forward(const struct ops *ops, float *x, const struct mat *table, float scale,
+	const struct mat *places, const int32_t *id, const int32_t *pos, int64_t rows)
+{
+	int64_t n = mat_columns(table);
+
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r++) {
 		memset(x + r * n, 0, sizeof *x * (size_t)n);
-		ops->kernels->add(x + r * n, table + id[r] * n, scale, 0, n);
-		if (places)
-			ops->kernels->add(x + r * n, places + pos[r] * n, 1, 0, n);
+		add_row(ops, x + r * n, table, id[r], scale);
+		if (places->data)
+			add_row(ops, x + r * n, places, pos[r], 1);
 	}
 }
 
@@ -235,6 +311,47 @@ static void logp_backward(const struct ops *ops, float *logits, const struct log
 		ops->kernels->logp_backward(logits, rows, dlogp, target, i, i + 1, vocab, cap);
 }
 
+static void stretch_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, const float *gain,
+	const float *bias, int64_t rows, int64_t n, bool add)
+{
+	(void)ops;
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t i = 0; i < n; i++) {
+			float *to = &y[r * ldy + i];
+
+			*to = (add ? *to : 0) + gain[i] * x[r * n + i] + (bias ? bias[i] : 0);
+		}
+}
+
+static void stretch_backward(const struct ops *ops, float *dx, float *dgain, const float *dy, int64_t ldy,
+	const float *x, const float *gain, int64_t rows, int64_t n)
+{
+	(void)ops;
+#pragma omp parallel for
+	for (int64_t from = 0; from < n; from += COLUMNS)
+		for (int64_t r = 0; r < rows; r++)
+			for (int64_t i = from; i < least(from + COLUMNS, n); i++) {
+				dgain[i] += dy[r * ldy + i] * x[r * n + i];
+				dx[r * n + i] = gain[i] * dy[r * ldy + i];
+			}
+}
+
+static void drop(const struct ops *ops, float *y, const float *x, const struct dropout *d, int64_t rows, int64_t n)
+{
+#pragma omp parallel for
+	for (int64_t r = 0; r < rows; r += ROWS)
+		ops->kernels->drop(y, x, d, r, least(r + ROWS, rows), n);
+}
+
+static void scale(const struct ops *ops, float *x, float factor, int64_t n)
+{
+	(void)ops;
+#pragma omp parallel for simd
+	for (int64_t i = 0; i < n; i++)
+		x[i] *= factor;
+}
+
 static void add(const struct ops *ops, float *y, const float *x, int64_t n)
 {
 #pragma omp parallel for
@@ -305,10 +422,10 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels) \
 	{ \
-		its_name, its_kernels, linear_forward, linear_backward_x, linear_backward_w, embed_forward, \
+		its_name, its_kernels, linear_forward, linear_backward_x, mat_load, linear_backward_w, embed_forward, \
 			embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, attend_backward, \
-			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, add, blend, \
-			sum_squares, update, adafactor, \
+			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, \
+			stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 
 static const struct ops reference = TABLE("reference", &kernels_reference);

@@ -21,13 +21,51 @@
 #include <stdint.h>
 
 /*
+ * How a matrix's numbers are kept; computing is in float32 all the same. The last two are blocks of MAT_BLOCK
+ * neighbours in a stored row, the last of a row shorter, with a scale each: a byte b stands for scale b / 127,
+ * four bits (the first number's the lower ones, rows begin on a byte) for scale times a level of NF4, which are
+ * quantiles of the normal distribution (Dettmers et al., "QLoRA", arXiv 2305.14314).
+ */
+enum mat_type { MAT_F32, MAT_F16, MAT_BF16, MAT_INT8, MAT_NF4 };
+
+#define MAT_BLOCK 64
+
+extern const float mat_nf4[16]; /* ascending, from -1 to 1 */
+
+/*
  * A weight matrix that maps in features to out. Hugging Face's Linear stores it [out, in]; GPT-2's
  * Conv1D the other way round, [in, out]: in_first.
  */
 struct mat {
-	const float *data;
+	const void *data;
 	int64_t out, in;
 	bool in_first;
+	enum mat_type type;
+	const float *scale; /* of the blocks, row by row */
+};
+
+static inline int64_t mat_rows(const struct mat *w) /* as stored */
+{
+	return w->in_first ? w->in : w->out;
+}
+
+static inline int64_t mat_columns(const struct mat *w)
+{
+	return w->in_first ? w->out : w->in;
+}
+
+/* Bytes, and blocks, of a stored row of so many numbers. */
+size_t mat_row_size(enum mat_type type, int64_t columns);
+int64_t mat_row_blocks(enum mat_type type, int64_t columns);
+
+/* Rounds a stored row to blocks: to[mat_row_size()], scale[mat_row_blocks()]. */
+void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, int64_t columns);
+
+/* Inputs that are left out at random, each with chance p, the others made larger by 1 / (1 - p). */
+struct dropout {
+	float p;
+	uint32_t noise; /* decides which: another one for each matrix and step */
+	int64_t first;	/* the first row's number */
 };
 
 /*
@@ -152,14 +190,17 @@ struct ops {
 	void (*linear_backward_x)(const struct ops *ops, float *dx, int64_t ldx, const float *dy,
 		int64_t ldy, const struct mat *w, int64_t rows, bool add);
 
+	/* Stored rows from row and columns from column, a multiple of MAT_BLOCK, to dst, ld floats a row. */
+	void (*mat_load)(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
+		int64_t column, int64_t columns);
+
 	/* dw (of w's shape; w's data is not used) and dbias, unless NULL, += what dy and x give. */
 	void (*linear_backward_w)(const struct ops *ops, float *dw, float *dbias, const float *dy,
 		int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows);
 
-	/* x[rows, n] = scale * table[id] + places[pos]; places may be NULL. */
-	void (*embed_forward)(const struct ops *ops, float *x, const float *table, float scale,
-		const float *places, const int32_t *id, const int32_t *pos, int64_t rows,
-		int64_t n);
+	/* x[rows, n] = scale * table[id] + places[pos]; places without data: none. Neither is in_first. */
+	void (*embed_forward)(const struct ops *ops, float *x, const struct mat *table, float scale,
+		const struct mat *places, const int32_t *id, const int32_t *pos, int64_t rows);
 	void (*embed_backward)(const struct ops *ops, float *dtable, float scale, float *dplaces,
 		const float *dx, const int32_t *id, const int32_t *pos, int64_t rows, int64_t n);
 
@@ -226,6 +267,20 @@ struct ops {
 	 */
 	void (*logp_backward)(const struct ops *ops, float *logits, const struct logp_row *rows,
 		const float *dlogp, const int32_t *target, int64_t n, int64_t vocab, float cap);
+
+	/* y[rows, n] = gain x + bias, a gain and a bias (unless NULL) for each column; added to y if add. */
+	void (*stretch_forward)(const struct ops *ops, float *y, int64_t ldy, const float *x, const float *gain,
+		const float *bias, int64_t rows, int64_t n, bool add);
+
+	/* dx[rows, n] = gain dy; dgain += ... */
+	void (*stretch_backward)(const struct ops *ops, float *dx, float *dgain, const float *dy, int64_t ldy,
+		const float *x, const float *gain, int64_t rows, int64_t n);
+
+	/* y[rows, n] = what dropout leaves of x, which may be y; its own backward pass. */
+	void (*drop)(const struct ops *ops, float *y, const float *x, const struct dropout *d, int64_t rows, int64_t n);
+
+	/* x *= factor, n elements. */
+	void (*scale)(const struct ops *ops, float *x, float factor, int64_t n);
 
 	/* y += x, n elements. */
 	void (*add)(const struct ops *ops, float *y, const float *x, int64_t n);

@@ -311,6 +311,16 @@ static void logp_backward(float *logits, const struct logp_row *rows, const floa
 		}
 }
 
+static void drop(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n)
+{
+	for (int64_t r = from; r < to; r++)
+		for (int64_t i = 0; i < n; i++) {
+			uint32_t random = moment_noise(d->noise, (uint32_t)((d->first + r) * n + i));
+
+			y[r * n + i] = (float)(random >> 8) * 0x1p-24f < d->p ? 0 : x[r * n + i] / (1 - d->p);
+		}
+}
+
 static void add(float *y, const float *x, float scale, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
@@ -325,6 +335,7 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 const struct kernels kernels_reference = {
 	"reference",
 	gemm,
+	reference_mat_load,
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,
@@ -337,6 +348,7 @@ const struct kernels kernels_reference = {
 	soft_cap,
 	logp_forward,
 	logp_backward,
+	drop,
 	add,
 	sum_squares,
 	reference_update,

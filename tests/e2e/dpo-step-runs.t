@@ -28,15 +28,16 @@ full() { # OUT OPTION...
 	shift
 	dpo-step -q -m model -o "$out" --lr 3e-3 --batch-size 4 --epochs 6 --schedule cosine --warmup 3 --moments bf16 \
 		--ema 0.9 --sync-ref 7:0.5 --on-displacement add-sft:0.1 --displacement 0 --eval test.tsz --eval-every 5 --best loss \
-		--log-every 3 --log "$out.log" --emit "$out.tsz" "$@"
+		--log-every 3 --log "$out.log" --log-records "$out.rec.gz" --log-tokens --emit "$out.tsz" "$@"
 }
 
 same_run() { # A B: the same weights, metrics and records
-	cmp "$1/model.safetensors" "$2/model.safetensors" && cmp "$1.log" "$2.log" && tstream export "$1.tsz" >a.out &&
+	zcat "$1.rec.gz" >a.rec && zcat "$2.rec.gz" >b.rec && cmp a.rec b.rec &&
+		cmp "$1/model.safetensors" "$2/model.safetensors" && cmp "$1.log" "$2.log" && tstream export "$1.tsz" >a.out &&
 		tstream export "$2.tsz" >b.out && cmp a.out b.out
 }
 
-full whole train.tsz && [ "$(grep -c eval_loss whole.log)" -eq 9 ] && [ ! -e whole.ckpt ]
+full whole train.tsz && [ "$(zcat whole.rec.gz | wc -l)" -eq 126 ] && [ "$(grep -c eval_loss whole.log)" -eq 9 ] && [ ! -e whole.ckpt ]
 ok "a run that keeps itself cleans up after it"
 
 # ---- killed at any moment
@@ -52,7 +53,7 @@ while True:
     p = subprocess.Popen(command + ["--resume"], stdin=cat.stdout)
     cat.stdout.close()
     try:
-        p.wait(r.uniform(0.005, 0.12))
+        p.wait(r.uniform(0.005, 0.12 + killed * 0.002))  # longer and longer, so that it ends on a busy machine too
     except subprocess.TimeoutExpired:
         p.kill()
         killed += 1
@@ -66,7 +67,7 @@ EOF
 declare_full() { # the arguments of full, for another program to run
 	echo -m model -o killed --lr 3e-3 --batch-size 4 --epochs 6 --schedule cosine --warmup 3 --moments bf16 --ema 0.9 --sync-ref 7:0.5 \
 		--on-displacement add-sft:0.1 --displacement 0 --eval test.tsz --eval-every 5 --best loss --log-every 3 --log killed.log \
-		--emit killed.tsz
+		--log-records killed.rec.gz --log-tokens --emit killed.tsz
 }
 for seed in 1 2 3 4; do
 	rm -rf killed killed.*
@@ -287,9 +288,10 @@ done >got <<'EOF'
 a_run_with_checkpoints_needs_an_OUT_with_a_name -o - --checkpoint-every 1
 --keep_has_no_effect_without_--checkpoint-every,_--time-limit,_--best_or_--resume -o no --keep 2
 --best_has_no_effect_without_--eval -o no --best loss
---patience_has_no_effect_without_--best -o no --patience 1
+--patience_has_no_effect_without_--best_and_--eval-every -o no --eval test.tsz --eval-every 1 --patience 1
+--patience_has_no_effect_without_--best_and_--eval-every -o no --eval test.tsz --best loss --patience 1
 --steps_and_--best_contradict_each_other -o no.tsz --steps 1 --best loss --eval test.tsz
-only_one_of_-o,_--log_and_--emit_can_be_standard_output -o - --log -
+only_one_of_-o,_--log,_--log-records_and_--emit_can_be_standard_output -o - --log -
 --beta1_has_no_effect_with_--optimizer_rmsprop -o no --optimizer rmsprop --beta1 0.5
 --eps_has_no_effect_with_--optimizer_lion -o no --optimizer lion --eps 1
 --moments_has_no_effect_with_--optimizer_adafactor -o no --optimizer adafactor --moments int8

@@ -136,7 +136,10 @@ evals = [x for x in log if "eval_loss" in x]
 assert [x["step"] for x in train] == list(range(1, 13))
 assert [x["step"] for x in log] == [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10, 11, 12, 12]
 keys = ["loss", "entropy", "mean_token_accuracy", "logps/chosen", "logits/chosen", "logps/rejected", "logits/rejected",
-        "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins"]
+        "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "change/chosen"]
+for x in train + evals:
+    for name in "short", "medium", "long":  # of which a line may have none
+        x.pop("change/chosen_" + name, x.pop("eval_change/chosen_" + name, 0))
 assert all(list(x) == ["step", "epoch"] + keys + ["grad_norm", "learning_rate", "num_tokens"] for x in train)
 assert all(list(x) == ["step", "epoch"] + ["eval_" + k for k in keys] for x in evals)
 def near(a, b, tolerance=1e-5):
@@ -198,6 +201,54 @@ for m in means:
     start = m["step"]
 EOF
 ok "--log-every takes means over records"
+
+# ---- records, by the emitted stream and by the log
+
+dpo-step -q -m llama -o other --lr 1e-3 --batch-size 4 --epochs 2 --log log --log-records rec.jsonl --log-tokens --emit emit.tsz train.tsz &&
+	tstream export emit.tsz >emit.out && dpo-step -q -m llama -o other --lr 1e-3 --batch-size 4 --epochs 2 --log-records rec.jsonl.gz train.tsz &&
+	$PYTHON - <<'EOF'
+import gzip, json, math
+rows, got, log = ([json.loads(x) for x in open(p)] for p in ("emit.out", "rec.jsonl", "log"))
+def near(a, b):
+    assert abs(a - b) <= 1e-5 * max(1, abs(b)), (a, b)
+assert len(rows) == len(got) == 42 and [x["id"] for x in rows] == [x["id"] for x in got]
+for r, g in zip(rows, got):
+    (pw, pl), (qw, ql) = r["logp.policy"], r["logp.ref"]
+    x = .1 * (pw - qw - pl + ql)
+    near(g["loss"], math.log1p(math.exp(-x)))
+    for side, p, q, t, u in zip(("chosen", "rejected"), r["logp.policy"], r["logp.ref"], r["tlogp.policy"], r["tlogp.ref"]):
+        near(g["logps/" + side], p)
+        near(g["ref_logps/" + side], q)
+        near(g["rewards/" + side], .1 * (p - q))
+        assert g["tokens/" + side] == len(t) == len(g["log_ratios/" + side])
+        near(g["gradient/" + side], (-.1 if side == "chosen" else .1) / (1 + math.exp(x)))
+        for a, b, c in zip(g["log_ratios/" + side], t, u):
+            near(a, b - c)
+    near(g["rewards/margins"], x)
+for line in log:
+    mine = [g for g in got if g["step"] == line["step"]]
+    assert mine and all(g["epoch"] == line["epoch"] for g in mine)
+    for k in "loss", "rewards/chosen", "rewards/margins", "logps/rejected":
+        near(line[k], sum(g[k] for g in mine) / len(mine))
+    change = sum(g["logps/chosen"] - g["ref_logps/chosen"] for g in mine)
+    near(line["change/chosen"], change / sum(g["tokens/chosen"] for g in mine))
+lengths = sorted(g["tokens/chosen"] for g in got if g["step"] <= 6)
+cuts = lengths[7], lengths[14]
+for line in log:
+    for k, name in enumerate(("short", "medium", "long")):
+        mine = [g for g in got if g["step"] == line["step"] and sum(g["tokens/chosen"] >= c for c in cuts) == k]
+        if not mine:
+            assert "change/chosen_" + name not in line
+            continue
+        near(line["change/chosen_" + name], sum(g["logps/chosen"] - g["ref_logps/chosen"] for g in mine) /
+             sum(g["tokens/chosen"] for g in mine))
+for g in got:
+    del g["log_ratios/chosen"], g["log_ratios/rejected"]
+assert got == [json.loads(x) for x in gzip.open("rec.jsonl.gz")]
+EOF
+ok "--log-records and --log-tokens, and the change of chosen ones"
+[ "$(gzip -l rec.jsonl.gz | sed -n '2s/.* \([0-9]*\) .*rec.*/\1/p')" != 0 ] && gzip -t rec.jsonl.gz
+ok "gzipped by name"
 dpo-step -q -m llama -o other --batch-size 4 --log - train.tsz >out && [ "$(wc -l <out)" -eq 6 ] &&
 	grep -q '"learning_rate":1e-06,' out
 ok "--log - and the default rate"
@@ -604,8 +655,8 @@ rm -rf OUT OUT.tmp.*
 # ---- the manual
 
 ln -s llama MODEL && cp llama/config.json config.json && cp train-tokens.tsz tokens.tsz && rm -rf policy base
-sed -n 's/^\.Dl \$ //p' "$root/man/dpo-step.1" >examples
-is "$(wc -l <examples)" 6 "the manual has six examples"
+sed -n 's/^\.Dl \$ //p; /^\.Bd -literal -offset indent/,/^\.Ed/{/^\./d; s/\\e$/\\/; p}' "$root/man/dpo-step.1" >examples
+is "$(wc -l <examples)" 21 "the manual has examples of 21 lines"
 ok "they work" sh -e examples
 grep -q 'policy .policy., reference .ref.' out && [ -e aligned/model.safetensors ] && [ "$(wc -l <log.jsonl)" -eq 8 ]
 ok "and do what it says" || note "$(cat out)" "$(cat log.jsonl)"

@@ -46,7 +46,7 @@ struct linear {
 static double linear_value(void *arg)
 {
 	struct linear *l = arg;
-	struct mat w = {l->w, l->out, l->in, l->in_first};
+	struct mat w = {l->w, l->out, l->in, l->in_first, MAT_F32, NULL};
 
 	l->ops->linear_forward(l->ops, l->y, l->out, l->x, l->in, &w, l->bias, l->rows, false);
 	return weigh(l->y, l->weights, l->rows * l->out);
@@ -60,7 +60,7 @@ static void linear_case(int64_t rows, int64_t out, int64_t in, bool in_first, bo
 		in, in_first};
 	float *dx = zeros(rows * in), *dw = zeros(out * in), *db = zeros(out);
 	float *y2 = zeros(rows * out), *dx2 = zeros(rows * in), *dw2 = zeros(out * in), *db2 = zeros(out);
-	struct mat w = {l.w, out, in, in_first};
+	struct mat w = {l.w, out, in, in_first, MAT_F32, NULL};
 
 	linear_value(&l);
 	ref->linear_backward_x(ref, dx, in, l.weights, out, &w, rows, false);
@@ -575,10 +575,13 @@ static void test_embed(void **state)
 	float *table = check_random(1, VOCAB * N, 1), *places = check_random(2, 5 * N, 1), *x = zeros(ROWS * N),
 	      *y = zeros(ROWS * N), *dt = zeros(VOCAB * N), *dp = zeros(5 * N), *dt2, *dp2;
 
+	const struct mat tokens = {table, VOCAB, N, false, MAT_F32, NULL}, learned = {places, 5, N, false, MAT_F32, NULL},
+			 none = {NULL, 0, N, false, MAT_F32, NULL};
+
 	(void)state;
-	ref->embed_forward(ref, x, table, 2.5f, NULL, id, pos, ROWS, N);
+	ref->embed_forward(ref, x, &tokens, 2.5f, &none, id, pos, ROWS);
 	assert_true(x[3 * N + 7] == 2.5f * table[2 * N + 7]);
-	ref->embed_forward(ref, x, table, 2.5f, places, id, pos, ROWS, N);
+	ref->embed_forward(ref, x, &tokens, 2.5f, &learned, id, pos, ROWS);
 	assert_true(fabsf(x[3 * N + 7] - 2.5f * table[2 * N + 7] - places[3 * N + 7]) < 1e-6f);
 	ref->embed_backward(ref, dt, 2.5f, dp, x, id, pos, ROWS, N);
 	assert_true(fabsf(dt[7] - 2.5f * (x[7] + x[4 * N + 7] + x[8 * N + 7])) < 1e-5f);
@@ -587,7 +590,7 @@ static void test_embed(void **state)
 	{
 		dt2 = zeros(VOCAB * N);
 		dp2 = zeros(5 * N);
-		ops->embed_forward(ops, y, table, 2.5f, places, id, pos, ROWS, N);
+		ops->embed_forward(ops, y, &tokens, 2.5f, &learned, id, pos, ROWS);
 		check_close("embed", y, x, ROWS * N, 1e-7);
 		ops->embed_backward(ops, dt2, 2.5f, dp2, x, id, pos, ROWS, N);
 		check_close("embed dtable", dt2, dt, VOCAB * N, 1e-6);

@@ -308,6 +308,20 @@ static void logp_backward(float *logits, const struct logp_row *rows, const floa
 	}
 }
 
+static void drop(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n)
+{
+	const float larger = 1 / (1 - d->p);
+	const uint32_t least = (uint32_t)(d->p * 0x1p24f);
+
+	for (int64_t r = from; r < to; r++) {
+		uint32_t first = (uint32_t)((d->first + r) * n);
+
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			y[r * n + i] = moment_noise(d->noise, first + (uint32_t)i) >> 8 < least ? 0 : x[r * n + i] * larger;
+	}
+}
+
 static void add(float *restrict y, const float *restrict x, float scale, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to; i++)
@@ -324,6 +338,7 @@ const struct kernels VEC_NAME(kernels) = {
 #define TEXT(x) TEXT2(x)
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
+	VEC_NAME(mat_load),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,
@@ -336,6 +351,7 @@ const struct kernels VEC_NAME(kernels) = {
 	soft_cap,
 	logp_forward,
 	logp_backward,
+	drop,
 	add,
 	sum_squares,
 	VEC_NAME(update),

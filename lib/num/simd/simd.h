@@ -13,6 +13,8 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
+void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
+
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
 void VEC_NAME(moment_load)(float *x, const struct moment *m, int64_t from, int64_t n);
 void VEC_NAME(moment_store)(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);

@@ -1,0 +1,107 @@
+/*
+ * The decoder's matrix products: a role's matrix, and what the model's adapter adds to it. What an adapter makes of
+ * its input is computed again in the backward pass, which is cheaper than to keep it.
+ */
+#include <string.h>
+
+#include "model/decoder_impl.h"
+
+/* A's input: x, or what dropout leaves of it. */
+static const float *wet(const struct decoder *d, const float *x, const struct adapter_part *t, int64_t rows)
+{
+	struct dropout drop = d->drop;
+
+	if (drop.p == 0)
+		return x;
+	drop.noise += t->number * 0x9e3779b9u;
+	d->ops->drop(d->ops, d->wet, x, &drop, rows, t->a.in);
+	return d->wet;
+}
+
+/* d->low = scale A x; returns x as A saw it. */
+static const float *go_low(const struct decoder *d, const float *x, const struct adapter_part *t, int64_t rows)
+{
+	const float *in = wet(d, x, t, rows);
+
+	d->ops->linear_forward(d->ops, d->low, t->a.out, in, t->a.in, &t->a, NULL, rows, false);
+	d->ops->scale(d->ops, d->low, t->scale, rows * t->a.out);
+	return in;
+}
+
+/* d->wide = (W + scale B A) x, after go_low(). */
+static void go_wide(const struct decoder *d, const float *x, const struct mat *w, const struct adapter_part *t,
+	int64_t rows)
+{
+	d->ops->linear_forward(d->ops, d->wide, w->out, x, w->in, w, NULL, rows, false);
+	d->ops->linear_forward(d->ops, d->wide, w->out, d->low, t->b.in, &t->b, NULL, rows, true);
+}
+
+void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
+	int64_t rows, bool add)
+{
+	const struct ops *ops = d->ops;
+	const float *bias = model_vector(d->m, role, l, true);
+	struct mat w = model_mat(d->m, role, l);
+	struct adapter_part t;
+
+	if (!adapter_of(d->m, role, l, &t)) {
+		ops->linear_forward(ops, y, ldy, x, w.in, &w, bias, rows, add);
+		return;
+	}
+	go_low(d, x, &t, rows);
+	if (t.gains) {
+		go_wide(d, x, &w, &t, rows);
+		ops->stretch_forward(ops, y, ldy, d->wide, t.gains, bias, rows, w.out, add);
+		return;
+	}
+	ops->linear_forward(ops, y, ldy, x, w.in, &w, bias, rows, add);
+	ops->linear_forward(ops, y, ldy, d->low, t.b.in, &t.b, NULL, rows, true);
+}
+
+/* The magnitudes' gradients; d->wide becomes the gradient of what they were multiplied with. */
+static void magnitude_back(const struct decoder *d, float *grads, const float *dy, int64_t ldy,
+	const struct adapter_part *t, int64_t rows)
+{
+	float *dgain = d->dgain;
+
+	memset(dgain, 0, sizeof *dgain * (size_t)t->b.out);
+	d->ops->stretch_backward(d->ops, d->wide, dgain, dy, ldy, d->wide, t->gains, rows, t->b.out);
+	for (int64_t i = 0; i < t->b.out; i++)
+		if (t->norms[i] > 0)
+			grads[t->grad_magnitude + (size_t)i] += dgain[i] / t->norms[i];
+}
+
+void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
+	const float *x, enum role role, int l, int64_t rows, bool add)
+{
+	const struct ops *ops = d->ops;
+	struct mat w = model_mat(d->m, role, l);
+	struct adapter_part t;
+	const float *in;
+
+	if (!adapter_of(d->m, role, l, &t)) {
+		ops->linear_backward_w(ops, decoder_grad(d, grads, role, l, false), decoder_grad(d, grads, role, l, true),
+			dy, ldy, x, w.in, &w, rows);
+		ops->linear_backward_x(ops, dx, w.in, dy, ldy, &w, rows, add);
+		return;
+	}
+	in = go_low(d, x, &t, rows);
+	if (t.gains) {
+		go_wide(d, x, &w, &t, rows);
+		magnitude_back(d, grads, dy, ldy, &t, rows);
+		dy = d->wide;
+		ldy = w.out;
+	}
+	ops->linear_backward_w(ops, grads + t.grad_b, NULL, dy, ldy, d->low, t.b.in, &t.b, rows);
+	ops->linear_backward_x(ops, d->low, t.b.in, dy, ldy, &t.b, rows, false);
+	ops->scale(ops, d->low, t.scale, rows * t.b.in);
+	ops->linear_backward_w(ops, grads + t.grad_a, NULL, d->low, t.b.in, in, t.a.in, &t.a, rows);
+	ops->linear_backward_x(ops, dx, w.in, dy, ldy, &w, rows, add);
+	if (d->drop.p == 0) {
+		ops->linear_backward_x(ops, dx, w.in, d->low, t.a.out, &t.a, rows, true);
+		return;
+	}
+	ops->linear_backward_x(ops, d->wet, w.in, d->low, t.a.out, &t.a, rows, false);
+	wet(d, d->wet, &t, rows);
+	ops->add(ops, dx, d->wet, rows * w.in);
+}

@@ -1,0 +1,226 @@
+/* Matrices in fewer bits, dropout, and the gains of columns. */
+#include "tests/unit/support/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dtype.h"
+#include "num/ops.h"
+
+static const char *const backends[] = {"reference", "cpu-base", "cpu-v3", "cpu-v4", "cpu"};
+
+#define EACH_BACKEND(ops) \
+	for (size_t b_ = 0; b_ < sizeof backends / sizeof *backends; b_++) \
+		if ((ops = ops_find(backends[b_])))
+
+/* A random matrix of a type, and the floats that it stands for. */
+struct made {
+	struct mat w;
+	void *data;
+	float *scale, *floats;
+};
+
+static struct made make(enum mat_type type, int64_t rows, int64_t columns, bool in_first, uint64_t seed)
+{
+	float *exact = check_random(seed, rows * columns, 1);
+	int64_t blocks = mat_row_blocks(type, columns);
+	size_t size = mat_row_size(type, columns);
+	struct made m = {.data = calloc((size_t)rows, size), .scale = calloc((size_t)(rows * blocks + 1), sizeof(float)),
+		.floats = calloc((size_t)(rows * columns), sizeof(float))};
+	const struct ops *ref = ops_find("reference");
+
+	assert_true(m.data && m.scale && m.floats);
+	for (int64_t r = 0; r < rows; r++) {
+		char *to = (char *)m.data + size * (size_t)r;
+
+		if (blocks)
+			mat_quantise(type, to, m.scale + r * blocks, exact + r * columns, columns);
+		else
+			dtype_from_f32(to, exact + r * columns, type == MAT_F16 ? F16 : type == MAT_BF16 ? BF16 : F32, (size_t)columns);
+	}
+	m.w = (struct mat){m.data, in_first ? columns : rows, in_first ? rows : columns, in_first, type, m.scale};
+	ref->mat_load(ref, m.floats, columns, &m.w, 0, rows, 0, columns);
+	free(exact);
+	return m;
+}
+
+static void unmake(struct made *m)
+{
+	free(m->data), free(m->scale), free(m->floats);
+}
+
+/* How far rounding may go, against the largest of a block: half of the widest gap between two levels. */
+static void rounding_is_to_the_nearest(void **state)
+{
+	static const float most[] = {0, 0x1p-11f, 0x1p-8f, 0.5f / 127, (1 - 0.6961928f) / 2};
+	enum { N = 3 * MAT_BLOCK + 37 };
+	float *x = check_random(9, N, 2);
+
+	(void)state;
+	memset(x + MAT_BLOCK, 0, MAT_BLOCK * sizeof *x); /* nothing, and a scale of 0 */
+	for (enum mat_type type = MAT_INT8; type <= MAT_NF4; type++) {
+		uint8_t data[N];
+		float scale[5] = {-1, -1, -1, -1, -1}, got[N];
+		struct mat w = {data, 1, N, false, type, scale};
+		const struct ops *ref = ops_find("reference");
+
+		mat_quantise(type, data, scale, x, N);
+		assert_true(scale[1] == 0 && scale[4] == -1);
+		ref->mat_load(ref, got, N, &w, 0, 1, 0, N);
+		for (int i = 0; i < N; i++) {
+			assert_true(fabsf(got[i] - x[i]) <= scale[i / MAT_BLOCK] * most[type] * 1.0001f);
+			if (fabsf(x[i]) == scale[i / MAT_BLOCK] && (type == MAT_INT8 || x[i] != 0))
+				assert_true(fabsf(got[i] - x[i]) <= fabsf(x[i]) * 1e-6f);
+		}
+	}
+	free(x);
+}
+
+static void levels_are_normal_quantiles(void **state)
+{
+	(void)state;
+	assert_true(mat_nf4[0] == -1 && mat_nf4[7] == 0 && mat_nf4[15] == 1);
+	for (int i = 1; i < 16; i++)
+		assert_true(mat_nf4[i] > mat_nf4[i - 1]);
+	/* Between levels of the positive half lies the same share of a normal distribution. */
+	for (int i = 9; i < 15; i++) {
+		const double widest = 1.8481308; /* the quantile of 0.9677083, which is 1 */
+		double a = erf(mat_nf4[i - 1] * widest / sqrt(2)), b = erf(mat_nf4[i] * widest / sqrt(2)),
+		       c = erf(mat_nf4[i + 1] * widest / sqrt(2));
+
+		assert_true(fabs((c - b) - (b - a)) < 2e-4);
+	}
+}
+
+/* Products with a matrix in fewer bits are those with the floats that it stands for, at sizes about the panels'. */
+static void products_are_those_of_the_floats(void **state)
+{
+	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {3, 1100, 129}, {7, 6, 2050}};
+	const struct ops *ops;
+
+	(void)state;
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		for (int turn = 0; turn < 8; turn++) {
+			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
+			bool first = turn % 2;
+			struct made m = make((enum mat_type)(turn / 2 + 1), first ? in : out, first ? out : in, first, s);
+			struct mat plain = {m.floats, out, in, first, MAT_F32, NULL};
+			float *x = check_random(3, rows * in, 1), *dy = check_random(4, rows * out, 1),
+			      *y = calloc((size_t)(rows * out), sizeof *y), *dx = calloc((size_t)(rows * in), sizeof *dx), *y2, *dx2;
+			const struct ops *ref = ops_find("cpu-base");
+
+			ref->linear_forward(ref, y, out, x, in, &plain, NULL, rows, false);
+			ref->linear_backward_x(ref, dx, in, dy, out, &plain, rows, false);
+			EACH_BACKEND(ops)
+			{
+				y2 = calloc((size_t)(rows * out), sizeof *y2);
+				dx2 = calloc((size_t)(rows * in), sizeof *dx2);
+				assert_true(y2 && dx2);
+				ops->linear_forward(ops, y2, out, x, in, &m.w, NULL, rows, true);
+				check_close("y", y2, y, rows * out, 2e-5);
+				ops->linear_backward_x(ops, dx2, in, dy, out, &m.w, rows, false);
+				check_close("dx", dx2, dx, rows * in, 2e-5);
+				free(y2), free(dx2);
+			}
+			free(x), free(dy), free(y), free(dx);
+			unmake(&m);
+		}
+}
+
+static void parts_load_as_the_whole(void **state)
+{
+	enum { ROWS = 5, COLUMNS = 4 * MAT_BLOCK + 3 };
+	const struct ops *ops;
+
+	(void)state;
+	for (enum mat_type type = MAT_F32; type <= MAT_NF4; type++) {
+		struct made m = make(type, ROWS, COLUMNS, false, type);
+		float got[3 * 300];
+
+		EACH_BACKEND(ops)
+		{
+			ops->mat_load(ops, got, 300, &m.w, 2, 3, MAT_BLOCK, COLUMNS - MAT_BLOCK);
+			for (int r = 0; r < 3; r++)
+				check_close("part", got + r * 300, m.floats + (r + 2) * COLUMNS + MAT_BLOCK, COLUMNS - MAT_BLOCK, 1e-7);
+		}
+		unmake(&m);
+	}
+}
+
+static void dropout_is_by_place(void **state)
+{
+	enum { ROWS = 90, N = 611 };
+	float *x = check_random(7, ROWS * N, 1), *y = calloc(ROWS * N, sizeof *y), *part = calloc(ROWS * N, sizeof *part);
+	const struct ops *ops;
+	int64_t left, first = -1;
+
+	(void)state;
+	EACH_BACKEND(ops)
+	{
+		const struct dropout d = {0.3f, 12345, 7}, later = {0.3f, 12345, 7 + 40}, other = {0.3f, 12346, 7};
+
+		left = 0;
+		ops->drop(ops, y, x, &d, ROWS, N);
+		for (int64_t i = 0; i < ROWS * N; i++) {
+			assert_true(y[i] == 0 || fabsf(y[i] - x[i] / 0.7f) <= fabsf(x[i]) * 1e-6f);
+			left += y[i] != 0;
+		}
+		assert_true(first < 0 || first == left); /* the same of all backends */
+		first = left;
+		assert_true(fabs((double)left / (ROWS * N) - 0.7) < 4 * sqrt(0.21 / (ROWS * N)));
+		ops->drop(ops, part, x + 40 * N, &later, ROWS - 40, N); /* rows know their numbers */
+		assert_memory_equal(part, y + 40 * N, (ROWS - 40) * N * sizeof *y);
+		ops->drop(ops, part, x, &other, ROWS, N);
+		assert_memory_not_equal(part, y, ROWS * N * sizeof *y);
+		memcpy(part, x, ROWS * N * sizeof *x);
+		ops->drop(ops, part, part, &d, ROWS, N);
+		assert_memory_equal(part, y, ROWS * N * sizeof *y);
+	}
+	free(x), free(y), free(part);
+}
+
+static void gains_stretch_columns(void **state)
+{
+	enum { ROWS = 9, N = 70, LD = 73 };
+	float *x = check_random(1, ROWS * N, 1), *gain = check_random(2, N, 1), *bias = check_random(3, N, 1),
+	      *dy = check_random(4, ROWS * LD, 1), y[ROWS * LD] = {0}, dx[ROWS * N], dgain[N];
+	const struct ops *ops;
+
+	(void)state;
+	EACH_BACKEND(ops)
+	{
+		ops->stretch_forward(ops, y, LD, x, gain, bias, ROWS, N, false);
+		ops->stretch_forward(ops, y, LD, x, gain, NULL, ROWS, N, true);
+		for (int i = 0; i < N; i++)
+			dgain[i] = 1;
+		memcpy(dx, x, sizeof dx);
+		ops->stretch_backward(ops, dx, dgain, dy, LD, dx, gain, ROWS, N);
+		for (int i = 0; i < N; i++) {
+			double sum = 1;
+
+			for (int r = 0; r < ROWS; r++) {
+				sum += (double)dy[r * LD + i] * x[r * N + i];
+				assert_true(fabsf(y[r * LD + i] - 2 * gain[i] * x[r * N + i] - bias[i]) < 1e-5f);
+				assert_true(fabsf(dx[r * N + i] - gain[i] * dy[r * LD + i]) < 1e-6f);
+			}
+			assert_true(fabs(sum - dgain[i]) < 1e-4);
+		}
+		assert_true(y[LD - 1] == 0); /* between rows nothing is written */
+	}
+	free(x), free(gain), free(bias), free(dy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rounding_is_to_the_nearest),
+		cmocka_unit_test(levels_are_normal_quantiles),
+		cmocka_unit_test(products_are_those_of_the_floats),
+		cmocka_unit_test(parts_load_as_the_whole),
+		cmocka_unit_test(dropout_is_by_place),
+		cmocka_unit_test(gains_stretch_columns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
