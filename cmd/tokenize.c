@@ -1,5 +1,4 @@
-/* tokenize: text records of a stream to token records; or, with --encode, JSON lines to token ids.
- */
+/* tokenize: text records of a stream to token records, and back; or lines of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "cmd/cmd.h"
+#include "cmd/cmd_decode.h"
 #include "io/conveyor.h"
 #include "io/file.h"
 #include "io/lines.h"
@@ -20,7 +20,7 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder;
-static bool encode, special;
+static bool encode, decode, decode_ids, special, allow_mismatch;
 static int compat = -1, eos, truncate_how;
 static int64_t max_length, max_prompt;
 
@@ -31,8 +31,15 @@ static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .private = true,
 		.help = "folder with tokenizer.json and tokenizer_config.json"},
 	{0, "encode", 0, CMD_FLAG, &encode, .help = "JSON lines with text in, with ids out"},
+	{0, "decode", 0, CMD_FLAG, &decode, .help = "streams of tokens in, a stream of text out"},
+	{0, "decode-ids", 0, CMD_FLAG, &decode_ids,
+		.help = "JSON lines with ids in, with text out"},
 	{0, "special", 0, CMD_FLAG, &special,
-		.help = "with the special tokens of the post-processor"},
+		.help = "encode with the special tokens of the post-processor; decode special "
+			"tokens "
+			"too"},
+	{0, "allow-mismatch", 0, CMD_FLAG, &allow_mismatch,
+		.help = "decode another tokenizer's stream"},
 	{0, "compat", "RULE", CMD_CHOICE, &compat, .choices = compat_names,
 		.help = "boundary, EOS and limits as trl, trl-0.28, dpo-paper, llama-factory, "
 			"openrlhf"},
@@ -57,7 +64,9 @@ static const struct cmd cmd = {
 	"[--max-block MIB] "
 	"[--max-length N] [--max-prompt N] [--no-prov] "
 	"[--truncate keep-end|keep-start|drop|error] [FILE ...]\n"
-	"--encode -m MODEL [-qv] [-o FILE] [--special] [FILE ...]\n",
+	"--decode -m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--allow-mismatch] [--max-block MIB] "
+	"[--no-prov] [--special] [FILE ...]\n"
+	"--encode | --decode-ids -m MODEL [-qv] [-o FILE] [--special] [FILE ...]\n",
 	options,
 };
 
@@ -73,27 +82,42 @@ static struct tokenizer *load_tokenizer(struct err *err)
 	return t;
 }
 
-/* ---- --encode */
+/* ---- lines of JSON */
 
-static int encode_line(struct encoder *e, const struct lines_record *line, struct ids *ids,
-	struct buf *out, struct err *err)
+/* What turns a line into a line: one of these two. */
+struct coder {
+	struct encoder *encoder;
+	struct detokenizer *decoder;
+	struct ids ids;
+};
+
+static int encode_line(struct coder *c, const struct json *row, struct buf *out, struct err *err)
 {
-	struct json *row = json_parse(line->text, line->len, err);
+	struct ids *ids = &c->ids;
 	size_t n;
 	const char *text = json_string(json_get(row, "text"), &n);
-	int rc = row ? 0 : -1;
 
+	if (!text)
+		return err_set(err, ERR_FAILED, "no string named 'text'");
 	ids->n = 0;
-	if (row && !text)
-		rc = err_set(err, ERR_FAILED, "no string named 'text'");
-	if (rc == 0)
-		rc = encoder_encode(e, text, n, special ? ENCODE_SPECIAL : 0, ids, err);
-	if (rc == 0) {
-		buf_add_str(out, "{\"ids\":[");
-		for (size_t i = 0; i < ids->n; i++)
-			buf_add_fmt(out, i ? ",%d" : "%d", ids->v[i]);
-		buf_add_str(out, "]}\n");
-	}
+	if (encoder_encode(c->encoder, text, n, special ? ENCODE_SPECIAL : 0, ids, err))
+		return -1;
+	buf_add_str(out, "{\"ids\":[");
+	for (size_t i = 0; i < ids->n; i++)
+		buf_add_fmt(out, i ? ",%d" : "%d", ids->v[i]);
+	buf_add_str(out, "]}\n");
+	return 0;
+}
+
+static int code_line(
+	struct coder *c, const struct lines_record *line, struct buf *out, struct err *err)
+{
+	struct json *row = json_parse(line->text, line->len, err);
+	int rc = -1;
+
+	if (row)
+		rc = c->encoder ? encode_line(c, row, out, err)
+				: decode_line(c->decoder, row, out, err);
 	json_free(row);
 	return rc;
 }
@@ -110,17 +134,16 @@ static int flush(struct buf *out, const struct outfile *f, size_t least, struct 
 	return 0;
 }
 
-static int encode_file(const char *path, struct encoder *e, const struct outfile *f, uint64_t *done,
-	struct err *err)
+static int code_file(
+	const char *path, struct coder *c, const struct outfile *f, uint64_t *done, struct err *err)
 {
 	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
 	struct lines_record line;
-	struct ids ids = IDS_INIT;
 	struct buf out = BUF_INIT;
 	int rc = in ? 0 : -1;
 
 	while (rc == 0 && (rc = lines_next(in, &line, err)) == 1) {
-		rc = encode_line(e, &line, &ids, &out, err);
+		rc = code_line(c, &line, &out, err);
 		if (rc)
 			err_at(err, "%s:%llu", strcmp(path, "-") ? path : "stdin",
 				(unsigned long long)line.line);
@@ -131,28 +154,35 @@ static int encode_file(const char *path, struct encoder *e, const struct outfile
 	if (rc == 0)
 		rc = flush(&out, f, 0, err);
 	lines_close(in);
-	ids_release(&ids);
 	buf_release(&out);
 	return rc;
 }
 
-static int encode_files(const struct tokenizer *t, char **paths, int n, struct err *err)
+static int code_files(const struct tokenizer *t, char **paths, int n, struct err *err)
 {
-	struct encoder *e = encoder_new(t, err);
+	struct coder c = {.ids = IDS_INIT};
 	struct outfile f = {.fd = -1};
 	uint64_t done = 0;
-	int rc = e ? outfile_open(&f, io.output, err) : -1;
+	int rc = -1;
 
+	if (encode)
+		c.encoder = encoder_new(t, err);
+	else
+		c.decoder = detokenizer_new(t, special ? DETOKENIZER_SPECIAL : 0, err);
+	if (c.encoder || c.decoder)
+		rc = outfile_open(&f, io.output, err);
 	cmd_progress_start("lines", 0);
 	if (rc == 0 && n == 0)
-		rc = encode_file("-", e, &f, &done, err);
+		rc = code_file("-", &c, &f, &done, err);
 	for (int i = 0; i < n && rc == 0; i++)
-		rc = encode_file(paths[i], e, &f, &done, err);
+		rc = code_file(paths[i], &c, &f, &done, err);
 	cmd_progress_end();
 	if (rc == 0)
 		rc = outfile_commit(&f, err);
 	outfile_close(&f);
-	encoder_free(e);
+	encoder_free(c.encoder);
+	detokenizer_free(c.decoder);
+	ids_release(&c.ids);
 	return rc;
 }
 
@@ -454,6 +484,16 @@ static void take_rule(const struct compat *rule)
 	max_prompt = max_prompt ? max_prompt : rule->max_prompt;
 }
 
+static int run(const struct tokenizer *t, char **paths, int n, struct err *err)
+{
+	struct decode_options how = {
+		&io, t, folder, special ? DETOKENIZER_SPECIAL : 0, allow_mismatch};
+
+	if (decode)
+		return decode_streams(&how, paths, n, err);
+	return (encode || decode_ids ? code_files : convert_files)(t, paths, n, err);
+}
+
 int main(int argc, char **argv)
 {
 	int first = cmd_parse(&cmd, argc, argv), rc = -1;
@@ -462,11 +502,18 @@ int main(int argc, char **argv)
 
 	if (!folder)
 		cmd_usage("-m MODEL is missing");
-	if (encode)
-		cmd_refuse("with --encode", "compat", "eos", "max-length", "max-prompt", "truncate",
-			"stored", "level", "threads", "max-block", "no-prov", NULL);
+	if (encode + decode + decode_ids > 1)
+		cmd_usage("--encode, --decode and --decode-ids exclude each other");
+	if (encode || decode_ids)
+		cmd_refuse("with --encode and --decode-ids", "stored", "level", "threads",
+			"max-block", "no-prov", NULL);
+	if (encode || decode || decode_ids)
+		cmd_refuse("but where text records are encoded", "compat", "eos", "max-length",
+			"max-prompt", "truncate", NULL);
 	else
-		cmd_refuse("without --encode", "special", NULL);
+		cmd_refuse("without --encode, --decode or --decode-ids", "special", NULL);
+	if (!decode)
+		cmd_refuse("without --decode", "allow-mismatch", NULL);
 	if (compat >= 0)
 		take_rule(compat_at(compat));
 	else if (!max_length && !max_prompt)
@@ -476,7 +523,7 @@ int main(int argc, char **argv)
 			(long long)max_prompt, (long long)max_length);
 	t = load_tokenizer(&err);
 	if (t)
-		rc = (encode ? encode_files : convert_files)(t, argv + first, argc - first, &err);
+		rc = run(t, argv + first, argc - first, &err);
 	tokenizer_free(t);
 	if (rc)
 		cmd_die(&err);

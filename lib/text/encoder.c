@@ -11,7 +11,7 @@ struct encoder {
 	struct matcher *matcher;
 	struct normalize_work normalize;
 	struct pretokenize_work pretokenize;
-	struct bpe_work *bpe;
+	struct wordmodel_work *model;
 };
 
 struct encoder *encoder_new(const struct tokenizer *t, struct err *err)
@@ -22,8 +22,8 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *err)
 		return NULL;
 	e->t = t;
 	e->matcher = matcher_new(err);
-	e->bpe = e->matcher ? bpe_work_new(t->model, err) : NULL;
-	if (!e->bpe) {
+	e->model = e->matcher ? wordmodel_work_new(t->model, err) : NULL;
+	if (!e->model) {
 		encoder_free(e);
 		return NULL;
 	}
@@ -37,7 +37,7 @@ void encoder_free(struct encoder *e)
 	matcher_free(e->matcher);
 	normalize_work_release(&e->normalize);
 	pretokenize_work_release(&e->pretokenize);
-	bpe_work_free(e->bpe);
+	wordmodel_work_free(e->model);
 	free(e);
 }
 
@@ -57,7 +57,7 @@ static int encode_words(struct encoder *e, const char *text, size_t n, struct pl
 	for (size_t i = 0; words && i < words->n; i++) {
 		struct word word = words->v[i];
 
-		if (bpe_encode(t->model, e->bpe, text + word.at, word.n, t->byte_level,
+		if (wordmodel_encode(e->model, text + word.at, word.n, t->byte_level,
 			    within(places.at[1], word.at, word.n), out, before, err))
 			return -1;
 	}

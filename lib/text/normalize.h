@@ -1,6 +1,7 @@
 /*
- * The normalizer of tokenizer.json: steps that rewrite a piece of text. Prepend, Replace, NFC, NFD,
- * NFKC, NFKD, Lowercase, Strip and Sequence; others are refused. Characters that Unicode has got
+ * The normalizer of tokenizer.json: steps that rewrite a piece of text. All those of the Hugging Face
+ * library: Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Precompiled, ByteLevel,
+ * BertNormalizer and Sequence. Characters that Unicode has got
  * since version 10 are left alone by the normal forms, as the Hugging Face library leaves them.
  */
 #ifndef TEXT_NORMALIZE_H

@@ -1,7 +1,8 @@
 /*
- * Text to token ids, as the Hugging Face library "tokenizers" does it from a tokenizer.json whose
- * model is BPE: byte-level (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2,
- * Gemma). What the file asks for and this does not have is an error that names it, never left out.
+ * Text to token ids, as the Hugging Face library "tokenizers" does it from a tokenizer.json: BPE of
+ * bytes (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2, Gemma), Unigram (T5),
+ * WordPiece (BERT), WordLevel. What the file asks for and this does not have is an error that names
+ * it, never left out.
  *
  *	struct tokenizer *t = tokenizer_load("models/llama", &err);
  *	struct encoder *e = t ? encoder_new(t, &err) : NULL;

@@ -105,7 +105,7 @@ misuse "--eos has no effect with --compat dpo-paper" --compat dpo-paper --eos al
 misuse "--max-prompt 256 leaves no room within --max-length 200" --compat dpo-paper --max-length 200
 misuse "--truncate has no effect with --compat llama-factory" --compat llama-factory --truncate keep-start
 misuse "--max-prompt has no effect with --compat openrlhf" --compat openrlhf --max-prompt 9
-misuse "--compat has no effect with --encode" --encode --compat trl
+misuse "--compat has no effect but where text records are encoded" --encode --compat trl
 mkdir plain && cp MODEL/tokenizer.json plain
 exits 1 "no EOS is known" tokenize --compat openrlhf -m plain -o none.tsz traps.tsz
 says "plain: tokenizer_config.json names no EOS token that the tokenizer has, and the rule needs one: openrlhf" "it says which"
