@@ -45,6 +45,10 @@ ok "and is passed over, not bad" || note "$(cat err)"
 pref-fmt -q --jsonl uf.jsonl >r.jsonl && lines pref-fmt --jsonl r.jsonl >got && lines pref-fmt --jsonl uf.jsonl >want
 same got want "rankings with scores read back"
 
+echo '{"prompt":"q","all_generated_responses":["a","b","c"],"all_rm_scores":[0.1,-2.3e-05,16777216]}' >scored.jsonl
+pref-fmt -q --jsonl scored.jsonl | grep -q '"scores":\[16777216,0.1,-2.3e-05\]'
+ok "scores come out as they were written"
+
 # ---- where keys are
 
 cat >nested.jsonl <<'EOF'
