@@ -1,7 +1,7 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
-# peak, and as ratios to the oracle's eager PyTorch, all in one run; and the speed of pref-fmt. BATCHES, STEPS, MODELS
-# and MEGABYTES choose less.
+# peak, and as ratios to the oracle's eager PyTorch; what each optimizer costs; and the speed of pref-fmt, all in one run.
+# BATCHES, STEPS, MODELS, OPTIMIZERS and MEGABYTES choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -12,7 +12,7 @@ export OMP_NUM_THREADS="$threads"
 if grep -q avx512f /proc/cpuinfo; then
 	export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SkylakeX}"
 fi
-tmp=$(mktemp -d)
+first= tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 field() { # field NAME < one line of JSON: its first number of that name
@@ -47,4 +47,12 @@ for model in ${MODELS:-smollm2-135m gpt2}; do
 			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
 			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
 	done
+	echo "$model, optimizers: moments, bytes a parameter, MiB, ms an update, that as a ratio to the first"
+	for each in ${OPTIMIZERS:-adamw:f32 adamw:bf16 adamw:int8 rmsprop:f32 rmsprop:bf16 rmsprop:int8 sgd:f32 sgd:bf16 sgd:int8 \
+		lion:f32 lion:bf16 lion:int8 adafactor:f32}; do
+		cost=$("$BENCH/optimizer" "$tmp/$model" "$tmp/ref.tsz" 4 10 "${each%:*}" "${each#*:}")
+		first=${first:-${cost##* }}
+		echo "${each%:*} ${each#*:} $cost $(ratio "${cost##* }" "$first")"
+	done
+	first=
 done
