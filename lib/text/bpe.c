@@ -1,32 +1,9 @@
 #include "text/bpe.h"
 
-#include <stdio.h>
-
 #include "base/utf8.h"
 #include "text/bpe_impl.h"
+#include "text/field.h"
 #include "text/uchar.h"
-
-static int load_vocab(struct bpe *b, const struct json *vocab, struct err *err)
-{
-	int64_t id;
-
-	if (json_kind(vocab) != JSON_OBJECT)
-		return err_set(err, ERR_CORRUPT, "model: no vocab");
-	for (const struct json *v = json_first(vocab); v; v = json_next(v)) {
-		const char *key = json_key(v);
-
-		if (!json_int(v, &id) || id < 0 || id >= INT32_MAX)
-			return err_set(err, ERR_CORRUPT,
-				"model: the id of '%s' is no number from 0 to %d", key,
-				INT32_MAX - 1);
-		if (strstr(key, "\xc0\x80"))
-			return err_set(err, ERR_FAILED,
-				"model: a token with a zero byte is not supported");
-		if (vocab_put(&b->vocab, key, strlen(key), (int32_t)id, err))
-			return -1;
-	}
-	return 0;
-}
 
 /* The two halves of a merge, "a b" or ["a","b"]; false where it is neither. */
 static bool merge_halves(const struct json *m, const char *half[2], size_t n[2])
@@ -146,23 +123,13 @@ static int load_affix(const struct json *model, const char *name, char **out, st
 	return result;
 }
 
-static int load_bool(const struct json *model, const char *name, bool *out, struct err *err)
-{
-	const struct json *v = json_get(model, name);
-
-	if (json_kind(v) == JSON_NONE || json_kind(v) == JSON_NULL || json_bool(v, out))
-		return 0;
-	return err_set(err, ERR_CORRUPT, "model: %s is neither true nor false", name);
-}
-
 static void index_characters(struct bpe *b)
 {
-	char text[8];
+	char text[4];
 	int n;
 
+	vocab_bytes(&b->vocab, b->byte_ids);
 	for (int i = 0; i < 256; i++) {
-		snprintf(text, sizeof text, "<0x%02X>", i);
-		b->byte_ids[i] = vocab_get(&b->vocab, text, 6);
 		n = utf8_encode(text, bpe_byte_character((unsigned char)i));
 		b->level_ids[i] = vocab_get(&b->vocab, text, (size_t)n);
 		text[0] = (char)i;
@@ -235,13 +202,15 @@ static int load(struct bpe *b, const struct json *model, struct err *err)
 		return err_set(err, ERR_FAILED, "model: dropout is not supported");
 	if (load_affix(model, "continuing_subword_prefix", &b->prefix, err) ||
 		load_affix(model, "end_of_word_suffix", &b->suffix, err) ||
-		load_string(model, "unk_token", &b->unk_token, err) ||
-		load_bool(model, "fuse_unk", &b->fuse_unk, err) ||
-		load_bool(model, "byte_fallback", &b->byte_fallback, err) ||
-		load_bool(model, "ignore_merges", &b->ignore_merges, err))
+		load_string(model, "unk_token", &b->unk_token, err))
 		return -1;
-	if (load_vocab(b, json_get(model, "vocab"), err) ||
-		load_merges(b, json_get(model, "merges"), err))
+	if (field_bool(model, "fuse_unk", true, &b->fuse_unk, err) ||
+		field_bool(model, "byte_fallback", true, &b->byte_fallback, err) ||
+		field_bool(model, "ignore_merges", true, &b->ignore_merges, err))
+		return err_at(err, "model");
+	if (vocab_load(&b->vocab, json_get(model, "vocab"), err))
+		return err_at(err, "model");
+	if (load_merges(b, json_get(model, "merges"), err))
 		return -1;
 	b->unk = b->unk_token ? vocab_get(&b->vocab, b->unk_token, strlen(b->unk_token)) : -1;
 	index_characters(b);
@@ -289,4 +258,15 @@ uint32_t bpe_byte_character(unsigned char byte)
 	if (byte >= 0x7f && byte <= 0xa0)
 		return 0x121u + byte - 0x7f;
 	return byte == 0xad ? 0x143 : byte;
+}
+
+int bpe_character_byte(uint32_t cp)
+{
+	if (cp >= 0x100 && cp <= 0x120)
+		return (int)(cp - 0x100);
+	if (cp >= 0x121 && cp <= 0x142)
+		return (int)(cp - 0x121 + 0x7f);
+	if (cp == 0x143)
+		return 0xad;
+	return cp < 0x100 && bpe_byte_character((unsigned char)cp) == cp ? (int)cp : -1;
 }

@@ -34,6 +34,9 @@ void bpe_work_free(struct bpe_work *w);
 /* The character that stands for a byte in byte-level vocabularies, U+0021 to U+0143. */
 uint32_t bpe_byte_character(unsigned char byte);
 
+/* The byte that a character stands for there, or -1. */
+int bpe_character_byte(uint32_t cp);
+
 /*
  * Appends the ids of a word of n bytes (at most 4 GiB), valid UTF-8. byte_level: the word stands
  * for its bytes' characters (bpe_byte_character). *before becomes ids->n as it was after the last

@@ -1,7 +1,7 @@
 /*
  * The pre-tokenizer of tokenizer.json: steps that split a piece of text into words. ByteLevel,
- * Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation and Sequence; others are
- * refused.
+ * Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation, BertPreTokenizer,
+ * CharDelimiterSplit, FixedLength and Sequence; UnicodeScripts is refused.
  */
 #ifndef TEXT_PRETOKENIZE_H
 #define TEXT_PRETOKENIZE_H

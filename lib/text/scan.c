@@ -11,7 +11,7 @@ const char scan_gpt2_regex[] =
 static const char llama3_regex[] =
 	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
 	" ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char qwen_regex[] =
+const char scan_qwen_regex[] =
 	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
 	" ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
@@ -21,7 +21,7 @@ enum scan_rule scan_find(const char *regex, size_t n)
 		enum scan_rule rule;
 		const char *regex;
 	} known[] = {
-		{SCAN_GPT2, scan_gpt2_regex}, {SCAN_LLAMA3, llama3_regex}, {SCAN_QWEN, qwen_regex}};
+		{SCAN_GPT2, scan_gpt2_regex}, {SCAN_LLAMA3, llama3_regex}, {SCAN_QWEN, scan_qwen_regex}};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strlen(known[i].regex) == n && !memcmp(known[i].regex, regex, n))
