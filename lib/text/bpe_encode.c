@@ -3,16 +3,7 @@
 #include "base/utf8.h"
 #include "text/uchar.h"
 
-#define KEY_MAX 30 /* bytes of a word in the cache */
-#define IDS_MAX 8  /* ids of a word in the cache */
-#define SLOTS ((size_t)1 << 16)
 #define SHORT 40 /* symbols up to which a scan for the lowest rank is faster than a heap */
-
-struct cached {
-	uint8_t n, count; /* n: 0 in an empty slot */
-	char key[KEY_MAX];
-	int32_t ids[IDS_MAX];
-};
 
 struct symbol {
 	int32_t id;   /* -1: merged into the one before */
@@ -24,8 +15,6 @@ struct symbol {
 
 struct bpe_work {
 	const struct bpe *bpe;
-	void *memory;
-	struct cached *cache; /* SLOTS of them, one a cache line; within memory */
 	struct symbol *symbols;
 	size_t n, cap;
 	uint64_t *heap; /* rank, position */
@@ -43,12 +32,6 @@ struct bpe_work *bpe_work_new(const struct bpe *b, struct err *err)
 	if (!w)
 		return NULL;
 	w->bpe = b;
-	w->memory = mem_new(SLOTS + 1, sizeof *w->cache, err);
-	if (!w->memory) {
-		bpe_work_free(w);
-		return NULL;
-	}
-	w->cache = (struct cached *)(void *)((char *)w->memory + (64 - (uintptr_t)w->memory % 64));
 	return w;
 }
 
@@ -56,7 +39,6 @@ void bpe_work_free(struct bpe_work *w)
 {
 	if (!w)
 		return;
-	free(w->memory);
 	free(w->symbols);
 	free(w->heap);
 	buf_release(&w->text);
@@ -335,42 +317,7 @@ static int make_symbols(
 	return 0;
 }
 
-static int encode_word(struct bpe_work *w, const char *word, size_t n, bool byte_level, size_t mark,
-	struct ids *ids, size_t *before, struct err *err)
-{
-	struct cached *cached = NULL;
-	size_t i;
-
-	if (ids_reserve(ids, IDS_MAX, err))
-		return -1;
-	if (n <= KEY_MAX && (mark == 0 || mark >= n)) {
-		cached = &w->cache[vocab_hash(word, n) & (SLOTS - 1)];
-		if (cached->n == n && !memcmp(cached->key, word, n)) {
-			memcpy(ids->v + ids->n, cached->ids, sizeof cached->ids);
-			ids->n += cached->count;
-			if (mark)
-				*before = ids->n;
-			return 0;
-		}
-	}
-	if (make_symbols(w, word, n, byte_level, err) || ids_reserve(ids, w->n, err))
-		return -1;
-	for (i = 0; i < w->n && w->symbols[i].end <= mark; i++)
-		*before = ids->n + i + 1;
-	for (i = 0; i < w->n; i++)
-		ids->v[ids->n + i] = w->symbols[i].id;
-	if (cached && w->n <= IDS_MAX) {
-		cached->n = (uint8_t)n;
-		cached->count = (uint8_t)w->n;
-		memcpy(cached->key, word, n);
-		memcpy(cached->ids, ids->v + ids->n, w->n * sizeof *cached->ids);
-	}
-	ids->n += w->n;
-	return 0;
-}
-
-/* Where the part of a word that begins at word[at] ends: no token reaches over that place. */
-static size_t part_end(const struct bpe *b, const char *word, size_t n, size_t at)
+size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at)
 {
 	int kind = bpe_kind(word + at), next;
 
@@ -383,19 +330,15 @@ static size_t part_end(const struct bpe *b, const char *word, size_t n, size_t a
 	return at;
 }
 
-int bpe_encode(const struct bpe *b, struct bpe_work *w, const char *word, size_t n, bool byte_level,
-	size_t mark, struct ids *ids, size_t *before, struct err *err)
+int bpe_encode(struct bpe_work *w, const char *word, size_t n, bool byte_level, struct ids *ids,
+	struct ids *ends, struct err *err)
 {
-	size_t end;
-
-	if (n > UINT32_MAX - 1)
-		return err_set(
-			err, ERR_LIMIT, "a word of %zu bytes, the most is %u", n, UINT32_MAX - 1);
-	for (size_t at = 0; at < n; at = end) {
-		end = byte_level ? n : part_end(b, word, n, at);
-		if (encode_word(w, word + at, end - at, byte_level, mark > at ? mark - at : 0, ids,
-			    before, err))
-			return -1;
-	}
+	if (make_symbols(w, word, n, byte_level, err) || ids_reserve(ids, w->n, err) ||
+		(ends && ids_reserve(ends, w->n, err)))
+		return -1;
+	for (size_t i = 0; i < w->n; i++)
+		ids->v[ids->n++] = w->symbols[i].id;
+	for (size_t i = 0; ends && i < w->n; i++)
+		ends->v[ends->n++] = (int32_t)w->symbols[i].end;
 	return 0;
 }

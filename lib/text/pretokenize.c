@@ -504,12 +504,12 @@ static int act(const struct step *step, enum action action, struct run *run, str
 }
 
 const struct words *pretokenize_run(const struct pretokenize *t, struct pretokenize_work *w,
-	struct matcher *m, const char **text, size_t n, struct places *places, struct err *err)
+	struct matcher *m, const char **text, size_t *n, struct places *places, struct err *err)
 {
-	struct run run = {w, m, *text, n, places, 0, 0};
+	struct run run = {w, m, *text, *n, places, 0, 0};
 
 	w->words[0].n = 0;
-	if (add_word(&w->words[0], 0, n, err))
+	if (add_word(&w->words[0], 0, *n, err))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct step *step = &t->steps[i];
@@ -522,5 +522,6 @@ const struct words *pretokenize_run(const struct pretokenize *t, struct pretoken
 			return NULL;
 	}
 	*text = run.text;
+	*n = run.n;
 	return &w->words[run.words];
 }
