@@ -156,18 +156,17 @@ static int split_characters(
 
 /* ---- merging */
 
-static void merge_few(struct bpe_work *w)
+/* bytes: those that the symbols stand for, one each; or NULL. */
+static void merge_few(struct bpe_work *w, const unsigned char *bytes)
 {
 	const struct bpe *b = w->bpe;
 	struct symbol *symbols = w->symbols;
 	uint32_t ranks[SHORT], lowest;
 	size_t n = w->n, at;
 
-	for (size_t i = 0; i + 1 < n; i++) {
-		struct bpe_merge *m = bpe_slot(b, bpe_pair(symbols[i].id, symbols[i + 1].id));
-
-		ranks[i] = m->pair == BPE_NO_PAIR ? BPE_NO_RANK : m->rank;
-	}
+	for (size_t i = 0; i + 1 < n; i++)
+		ranks[i] = bytes ? b->byte_ranks[bytes[i] << 8 | bytes[i + 1]]
+				 : bpe_rank(b, symbols[i].id, symbols[i + 1].id);
 	while (n > 1) {
 		lowest = BPE_NO_RANK;
 		at = 0;
@@ -185,12 +184,8 @@ static void merge_few(struct bpe_work *w)
 		n--;
 		if (at + 1 < n)
 			memmove(ranks + at + 1, ranks + at + 2, (n - at - 2) * sizeof *ranks);
-		for (size_t i = at > 0 ? at - 1 : at; i <= at && i + 1 < n; i++) {
-			struct bpe_merge *m =
-				bpe_slot(b, bpe_pair(symbols[i].id, symbols[i + 1].id));
-
-			ranks[i] = m->pair == BPE_NO_PAIR ? BPE_NO_RANK : m->rank;
-		}
+		for (size_t i = at > 0 ? at - 1 : at; i <= at && i + 1 < n; i++)
+			ranks[i] = bpe_rank(b, symbols[i].id, symbols[i + 1].id);
 	}
 	w->n = n;
 }
@@ -283,37 +278,65 @@ static int merge_many(struct bpe_work *w, struct err *err)
 
 /* ---- words */
 
+/* *id: the token that the whole word is, whatever merges say, or -1. */
+static int find_whole(struct bpe_work *w, const char *word, size_t n, bool byte_level, int32_t *id,
+	struct err *err)
+{
+	const struct bpe *b = w->bpe;
+	char *to;
+
+	*id = -1;
+	if (!b->ignore_merges || n > b->longest)
+		return 0;
+	if (!byte_level) {
+		*id = vocab_get(&b->vocab, word, n);
+		return 0;
+	}
+	buf_clear(&w->text);
+	to = buf_extend(&w->text, 2 * n);
+	if (!to)
+		return buf_check(&w->text, err);
+	for (size_t i = 0; i < n; i++) {
+		const char *text = b->level_text[(unsigned char)word[i]];
+
+		memcpy(to, text, 2);
+		to += text[2];
+	}
+	*id = vocab_get(&b->vocab, w->text.data, (size_t)(to - w->text.data));
+	return 0;
+}
+
+/* Each byte to its symbol. */
+static int split_bytes(struct bpe_work *w, const unsigned char *bytes, size_t n, struct err *err)
+{
+	if (mem_grow(&w->symbols, &w->cap, n, sizeof *w->symbols, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		w->symbols[i] =
+			(struct symbol){.id = w->bpe->level_ids[bytes[i]], .end = (uint32_t)i + 1};
+	w->n = n;
+	return 0;
+}
+
 /* The word's symbols to w, merged as far as they go. */
 static int make_symbols(
 	struct bpe_work *w, const char *word, size_t n, bool byte_level, struct err *err)
 {
 	const struct bpe *b = w->bpe;
+	const unsigned char *bytes =
+		byte_level && b->all_bytes ? (const unsigned char *)word : NULL;
 	int32_t id;
 
-	if (b->ignore_merges) {
-		if (byte_level) {
-			char text[4];
-
-			buf_clear(&w->text);
-			for (size_t i = 0; i < n; i++)
-				buf_add(&w->text, text,
-					(size_t)utf8_encode(
-						text, bpe_byte_character((unsigned char)word[i])));
-			if (buf_check(&w->text, err))
-				return -1;
-			id = vocab_get(&b->vocab, w->text.data, w->text.len);
-		} else {
-			id = vocab_get(&b->vocab, word, n);
-		}
-		w->n = 0;
-		if (id >= 0)
-			return add_symbol(w, id, (uint32_t)n, err);
-	}
-	if (split_characters(w, word, n, byte_level, err))
+	if (find_whole(w, word, n, byte_level, &id, err))
+		return -1;
+	w->n = 0;
+	if (id >= 0)
+		return add_symbol(w, id, (uint32_t)n, err);
+	if (bytes ? split_bytes(w, bytes, n, err) : split_characters(w, word, n, byte_level, err))
 		return -1;
 	if (w->n > SHORT)
 		return merge_many(w, err);
-	merge_few(w);
+	merge_few(w, bytes);
 	return 0;
 }
 

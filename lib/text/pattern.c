@@ -115,6 +115,11 @@ void pattern_free(struct pattern *p)
 	free(p);
 }
 
+enum scan_rule pattern_rule(const struct pattern *p)
+{
+	return p->rule;
+}
+
 struct matcher *matcher_new(struct err *err)
 {
 	struct matcher *m = mem_new(1, sizeof *m, err);

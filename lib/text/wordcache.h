@@ -44,6 +44,8 @@ struct wordcache {
 int wordcache_init(struct wordcache *c, struct err *err);
 void wordcache_release(struct wordcache *c);
 
+extern const uint64_t wordcache_masks[WORDCACHE_KEY + 1][2]; /* of the first n of 16 bytes */
+
 /* Of n > 0 bytes at s, from which on `left` bytes may be read. */
 static inline struct wordcache_key wordcache_key(const char *s, size_t n, size_t left)
 {
@@ -52,13 +54,8 @@ static inline struct wordcache_key wordcache_key(const char *s, size_t n, size_t
 	if (n > WORDCACHE_KEY)
 		return key;
 	memcpy(&key, s, left < sizeof key ? n : sizeof key);
-	if (n < 8) {
-		key.low &= ((uint64_t)1 << 8 * n) - 1;
-		key.high = 0;
-	} else {
-		key.high &= ((uint64_t)1 << 8 * (n - 8)) - 1;
-	}
-	key.high |= (uint64_t)n << 56;
+	key.low &= wordcache_masks[n][0]; /* not by n < 8, which no one can foresee */
+	key.high = (key.high & wordcache_masks[n][1]) | (uint64_t)n << 56;
 	return key;
 }
 
