@@ -38,16 +38,22 @@ static void compile_job(void *arg)
 	}
 }
 
-/* By the first row of a file. */
+/* By the first row of a file that is JSON. */
 static int find_layout(struct reading *d, const struct lines_record *line, struct err *err)
 {
 	struct err why = ERR_INIT;
-	struct json *json = d->r->layout ? NULL : json_parse(line->text, line->len, &why);
+	size_t replaced;
+	struct json *json =
+		d->r->layout ? NULL : compile_parse(d->r->how, line->text, line->len, &replaced, &why);
 	struct buf keys = BUF_INIT;
 	struct fault fault;
 	int rc = 0;
 
 	d->layout = d->r->layout;
+	if (!d->layout && !json && d->r->unknown) {
+		d->r->unknown--;
+		return 0;
+	}
 	if (!d->layout && !json) {
 		rc = err_set(err, why.code, "the first row cannot tell the layout: %s", why.text);
 	} else if (!d->layout) {

@@ -16,13 +16,14 @@ struct cmd_row {
 	uint64_t line;
 	const char *text; /* as it stood, without white space around it */
 	size_t len;
-	const struct layout *layout;
+	const struct layout *layout; /* NULL where it was not known yet: then the row is no JSON */
 	struct compiled compiled;
 };
 
 struct cmd_rows {
 	const struct compile_options *how;
-	const struct layout *layout; /* of all files; NULL: by the first row of each */
+	const struct layout *layout; /* of all files; NULL: by the first row of each that is JSON, */
+	uint64_t unknown;	     /* before which there may be so many that are not, in all */
 	int threads;
 	uint64_t skip, limit; /* rows passed over at first; rows to read, 0 for all */
 	struct sha256 *digest; /* gets all input; or NULL */

@@ -21,13 +21,15 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *formats[64];
-static int format = -1, pairs;
+static int format = -1, pairs, invalid;
 static bool as_json, keep_meta, chat, mark_data, render, probes;
 static int64_t max_bad, skip, limit;
 static double split = -1;
 static const char *rejects, *rest, *report, *held_out, *model, *now_text;
 static struct template_options template_how;
 static struct cmd_strings maps, mins, reject_codes, keep_codes;
+
+static const char *const invalid_names[] = {"refuse", "replace", NULL};
 
 static const struct cmd_option options[] = {
 	{'f', "format", "NAME", CMD_CHOICE, &format, .choices = formats,
@@ -53,6 +55,8 @@ static const struct cmd_option options[] = {
 	{0, "rest", "FILE", CMD_PATH, &rest, .private = true, .help = "write the other prompts' records there"},
 	{0, "jsonl", 0, CMD_FLAG, &as_json, .private = true, .help = "write JSON lines instead of a stream"},
 	{0, "keep-meta", 0, CMD_FLAG, &keep_meta, .help = "keep the rows' other fields, as JSON"},
+	{0, "invalid", "HOW", CMD_CHOICE, &invalid, .choices = invalid_names,
+		.help = "what is not Unicode: refuse the row (default), replace it by U+FFFD"},
 	{0, "max-bad", "N", CMD_INT, &max_bad, 0, 0x1p53, .help = "bad rows to put up with (default 0)"},
 	{0, "rejects", "FILE", CMD_PATH, &rejects, .private = true,
 		.help = "write bad rows there, with file, line and reason"},
@@ -73,7 +77,7 @@ static const struct cmd_option options[] = {
 static const struct cmd cmd = {
 	"pref-fmt",
 	"[-quv] [-@ N] [-f NAME] [-l N] [-m MODEL] [-o FILE] [-t FILE] [--bos TEXT] [--chat] [--eos TEXT] "
-	"[--held-out FILE] [--jsonl] [--keep CODE,...] [--keep-meta] [--limit N] [--map KEY=PATH] [--mark-data] "
+	"[--held-out FILE] [--invalid refuse|replace] [--jsonl] [--keep CODE,...] [--keep-meta] [--limit N] [--map KEY=PATH] [--mark-data] "
 	"[--max-bad N] [--min FIELD=X] [--no-prov] [--now DATE] [--pairs none|best-worst|adjacent|all] "
 	"[--probes] [--reject CODE,...] [--rejects FILE] [--report FILE] [--rest FILE] [--skip N] [--split X] "
 	"[--template NAME] [--template-kwargs JSON] [FILE ...]\n"
@@ -207,7 +211,7 @@ static void check_options(void)
 		static const char because[] = "with --render";
 
 		cmd_refuse(because, "format", "map", "mark-data", "chat", "pairs", "probes", "min", "reject", "keep", "held-out",
-			"split", "rest", "jsonl", "keep-meta", "max-bad", "rejects", "report", "skip", "limit", "stored",
+			"split", "rest", "jsonl", "invalid", "keep-meta", "max-bad", "rejects", "report", "skip", "limit", "stored",
 			"level", "no-prov", "threads", NULL);
 		if (!model && !template_how.file)
 			cmd_usage("--render needs a template: -m MODEL or -t FILE");
@@ -355,9 +359,9 @@ static int reject(struct run *r, const struct cmd_row *row, const struct fault *
 /* Does the record's prompt belong to the share that is kept? By its digest, as anybody may compute it. */
 static bool is_kept(const struct pref_rec *rec)
 {
-	uint64_t id = sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0));
-
-	return split < 0 || (double)(id >> 11) * 0x1p-53 < split;
+	if (split < 0)
+		return true;
+	return (double)(sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0)) >> 11) * 0x1p-53 < split;
 }
 
 static int write_record(struct cmd_records *to, struct probes *by, const struct pref_rec *rec, struct err *err)
@@ -538,7 +542,7 @@ static int finish(struct run *r, bool whole, struct err *err)
 static int work(struct run *r, char **files, int n, struct err *err)
 {
 	struct cmd_rows rows = {.how = &r->how, .layout = format < 0 ? NULL : layout_at((size_t)format),
-		.threads = (int)io.threads, .skip = (uint64_t)skip, .limit = (uint64_t)limit, .digest = &r->input,
+		.unknown = (uint64_t)max_bad, .threads = (int)io.threads, .skip = (uint64_t)skip, .limit = (uint64_t)limit, .digest = &r->input,
 		.found = found, .take = take, .context = r};
 	int rc = 0;
 
@@ -578,6 +582,7 @@ int main(int argc, char **argv)
 	r.how.how.chat = chat;
 	r.how.pairs = (enum pairs_how)pairs;
 	r.how.meta = keep_meta;
+	r.how.replace = invalid == 1;
 	rc = work(&r, argv + first, argc - first, &err);
 	probes_release(&r.probes[0]);
 	probes_release(&r.probes[1]);

@@ -12,6 +12,7 @@
 #include "io/lines.h"
 #include "io/prefreader.h"
 #include "io/prefwriter.h"
+#include "text/compat.h"
 #include "text/prefencode.h"
 
 #define JOB_BYTES ((size_t)1 << 18) /* text that a thread encodes at a time */
@@ -20,7 +21,7 @@
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder;
 static bool encode, decode, decode_ids, special, allow_mismatch;
-static int eos, truncate_how;
+static int compat = -1, eos, truncate_how;
 static int64_t max_length, max_prompt;
 
 static const char *const eos_names[] = {"auto", "always", "never", NULL};
@@ -39,22 +40,28 @@ static const struct cmd_option options[] = {
 			"too"},
 	{0, "allow-mismatch", 0, CMD_FLAG, &allow_mismatch,
 		.help = "decode another tokenizer's stream"},
+	{0, "compat", "RULE", CMD_CHOICE, &compat, .choices = compat_names,
+		.help = "boundary, EOS and limits as trl, trl-0.28, dpo-paper, llama-factory, "
+			"openrlhf"},
 	{0, "eos", "WHEN", CMD_CHOICE, &eos, .choices = eos_names,
 		.help = "end completions with EOS: auto (not templates' text; default), always, "
 			"never"},
 	{0, "max-length", "N", CMD_INT, &max_length, 2, INT32_MAX,
-		.help = "tokens of prompt and completion (default: no limit)"},
+		.help = "tokens of prompt and completion (default: no limit, or the rule's)"},
 	{0, "max-prompt", "N", CMD_INT, &max_prompt, 1, INT32_MAX,
-		.help = "tokens of a prompt (default: no limit)"},
+		.help = "tokens of a prompt (default: no limit, or the rule's)"},
 	{0, "truncate", "HOW", CMD_CHOICE, &truncate_how, .choices = truncate_names,
-		.help = "beyond limits: keep-end (default), keep-start, drop, error"},
+		.help = "beyond limits: keep-end (default, or the rule's), keep-start, drop, "
+			"error"},
 	CMD_STREAM_OPTIONS(io),
 	{0},
 };
 
 static const struct cmd cmd = {
 	"tokenize",
-	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--eos auto|always|never] [--max-block MIB] "
+	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] "
+	"[--compat trl|trl-0.28|dpo-paper|llama-factory|openrlhf] [--eos auto|always|never] "
+	"[--max-block MIB] "
 	"[--max-length N] [--max-prompt N] [--no-prov] "
 	"[--truncate keep-end|keep-start|drop|error] [FILE ...]\n"
 	"--decode -m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--allow-mismatch] [--max-block MIB] "
@@ -311,17 +318,24 @@ static int encode_records(struct prefreader *in, struct prefwriter *out,
 	return rc;
 }
 
+static const char *truncate_name(const struct compat *rule)
+{
+	return rule && !rule->truncates ? rule->name : truncate_names[truncate_how];
+}
+
 static int describe(struct meta *meta, const struct tokenizer *t, bool rendered, const char *input,
 	struct err *err)
 {
 	const char *inputs[] = {input, tokenizer_sha256(t), NULL};
-	bool limited = max_length || max_prompt;
+	const struct compat *rule = compat < 0 ? NULL : compat_at(compat);
+	bool limited = max_length || max_prompt, added = !rendered && (!rule || rule->special);
 
 	if (meta_set(meta, "tokenizer.sha256", tokenizer_sha256(t), err) ||
-		meta_set(meta, "boundary", "joint", err) ||
-		meta_set(meta, "special", rendered ? "none" : "post-processor", err) ||
-		meta_set(meta, "eos.rule", eos_names[eos], err) ||
-		meta_set(meta, "truncate", limited ? truncate_names[truncate_how] : "none", err))
+		(rule && meta_set(meta, "compat", rule->name, err)) ||
+		meta_set(meta, "boundary", rule ? rule->boundary : "joint", err) ||
+		meta_set(meta, "special", added ? "post-processor" : "none", err) ||
+		meta_set(meta, "eos.rule", rule && rule->eos ? rule->eos : eos_names[eos], err) ||
+		meta_set(meta, "truncate", limited ? truncate_name(rule) : "none", err))
 		return -1;
 	if ((tokenizer_bos(t) >= 0 && meta_set_int(meta, "bos", tokenizer_bos(t), err)) ||
 		(tokenizer_eos(t) >= 0 && meta_set_int(meta, "eos", tokenizer_eos(t), err)) ||
@@ -353,7 +367,7 @@ static int finish(struct prefwriter *out, const struct tstotals *input,
 	} counts[] = {{"truncated.prompt_tokens", l->cut_prompt},
 		{"truncated.completion_tokens", l->cut_completion}, {"truncated.eos", l->eos_lost},
 		{"boundary.merged", l->merged}, {"identical", l->identical},
-		{"bos.twice", l->bos_twice}};
+		{"bos.twice", l->bos_twice}, {"plain", l->plain}};
 	struct meta extra = META_INIT;
 	char reasons[64];
 	int rc = 0;
@@ -394,6 +408,9 @@ static void report(const struct prefencode_ledger *l, uint64_t records)
 	if (l->bos_twice)
 		cmd_say("%llu of %llu records begin with two BOS tokens",
 			(unsigned long long)l->bos_twice, all);
+	if (l->plain)
+		cmd_say("%llu of %llu records with text of special tokens, which stayed text",
+			(unsigned long long)l->plain, all);
 	cmd_say("%llu records", (unsigned long long)l->kept);
 }
 
@@ -401,8 +418,9 @@ static int convert(const struct tokenizer *t, struct prefreader *in, struct err 
 {
 	struct tswriter_options how = cmd_writer_options(&io);
 	bool rendered = meta_get(prefreader_meta(in), "template.sha256");
-	struct prefencode_rules rules = {rendered, (enum prefencode_eos)eos,
-		(enum prefencode_truncate)truncate_how, max_length, max_prompt};
+	struct prefencode_rules rules = {compat < 0 ? NULL : compat_at(compat), rendered,
+		(enum prefencode_eos)eos, (enum prefencode_truncate)truncate_how, max_length,
+		max_prompt};
 	struct pref_schema schema = *prefreader_schema(in);
 	struct prefencode_ledger ledger = {0};
 	struct meta meta = META_INIT;
@@ -412,7 +430,7 @@ static int convert(const struct tokenizer *t, struct prefreader *in, struct err 
 
 	if (!schema.text)
 		return err_set(err, ERR_MISMATCH, "the stream holds tokens, not text");
-	schema.text = false;
+	schema.text = schema.plain = false;
 	schema.vocab = tokenizer_vocab(t);
 	schema.cut = max_length || max_prompt;
 	rc = meta_copy(&meta, prefreader_meta(in), err) ||
@@ -443,6 +461,29 @@ static int convert_files(const struct tokenizer *t, char **paths, int n, struct 
 	return rc;
 }
 
+/* Another project's rule has its own limits, and no others. */
+static void take_rule(const struct compat *rule)
+{
+	char because[64];
+
+	snprintf(because, sizeof because, "with --compat %s", rule->name);
+	if (!rule->always && !rule->never)
+		cmd_refuse(because, "eos", NULL);
+	if (!rule->truncates)
+		cmd_refuse(because, "truncate", NULL);
+	if (!rule->max_prompt)
+		cmd_refuse(because, "max-prompt", NULL);
+	if (eos == PREFENCODE_NEVER && !rule->never)
+		cmd_usage("--eos never is no part of --compat %s", rule->name);
+	if (truncate_how != PREFENCODE_KEEP_END && truncate_how != PREFENCODE_KEEP_START)
+		cmd_usage("--truncate %s is no part of --compat %s", truncate_names[truncate_how],
+			rule->name);
+	if (!cmd_given("truncate"))
+		truncate_how = rule->truncate;
+	max_length = max_length ? max_length : rule->max_length;
+	max_prompt = max_prompt ? max_prompt : rule->max_prompt;
+}
+
 static int run(const struct tokenizer *t, char **paths, int n, struct err *err)
 {
 	struct decode_options how = {
@@ -467,15 +508,17 @@ int main(int argc, char **argv)
 		cmd_refuse("with --encode and --decode-ids", "stored", "level", "threads",
 			"max-block", "no-prov", NULL);
 	if (encode || decode || decode_ids)
-		cmd_refuse("but where text records are encoded", "eos", "max-length", "max-prompt",
-			"truncate", NULL);
+		cmd_refuse("but where text records are encoded", "compat", "eos", "max-length",
+			"max-prompt", "truncate", NULL);
 	else
 		cmd_refuse("without --encode, --decode or --decode-ids", "special", NULL);
 	if (!decode)
 		cmd_refuse("without --decode", "allow-mismatch", NULL);
-	if (!max_length && !max_prompt)
+	if (compat >= 0)
+		take_rule(compat_at(compat));
+	else if (!max_length && !max_prompt)
 		cmd_refuse("without --max-length or --max-prompt", "truncate", NULL);
-	if (max_length && max_prompt >= max_length)
+	if (max_length && max_prompt >= max_length && (compat < 0 || compat_at(compat)->within))
 		cmd_usage("--max-prompt %lld leaves no room within --max-length %lld",
 			(long long)max_prompt, (long long)max_length);
 	t = load_tokenizer(&err);

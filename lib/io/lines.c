@@ -369,6 +369,8 @@ static int start(struct lines *l, struct err *err)
 
 	if (fill(l, err))
 		return -1;
+	if (l->end >= 2 && (!memcmp(l->data, "\xff\xfe", 2) || !memcmp(l->data, "\xfe\xff", 2)))
+		return corrupt(l, err, "it begins with the byte order mark of UTF-16; it must be UTF-8");
 	if (l->end >= 3 && !memcmp(l->data, "\xef\xbb\xbf", 3)) /* a byte order mark */
 		l->at = 3;
 	rc = skip_space(l, err);

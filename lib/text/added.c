@@ -56,10 +56,11 @@ int added_put(
 	return 0;
 }
 
-/* The longest token that begins at text[at], and where it ends; NULL */
-static const struct added_token *longest(
-	const struct added *a, const char *text, size_t n, size_t at, size_t *end)
+/* The longest token that begins at byte `at` of the walk's text, and where it ends; NULL */
+static const struct added_token *longest(const struct added_walk *walk, size_t at, size_t *end)
 {
+	const struct added *a = walk->set;
+	const char *text = walk->text;
 	const struct added_token *found = NULL;
 	uint32_t node = a->first[(unsigned char)text[at]];
 
@@ -69,7 +70,7 @@ static const struct added_token *longest(
 			found = &a->tokens[a->nodes[node].token];
 			*end = at;
 		}
-		if (at == n)
+		if (at == walk->n || (walk->plain && walk->plain[at]))
 			break;
 		node = a->nodes[node].child;
 		while (node && a->nodes[node].byte != (unsigned char)text[at])
@@ -79,10 +80,12 @@ static const struct added_token *longest(
 }
 
 /* The next token at or after *at, which becomes where it begins. */
-static const struct added_token *find(
-	const struct added *a, const char *text, size_t n, size_t *at, size_t *end)
+static const struct added_token *find(const struct added_walk *walk, size_t *at, size_t *end)
 {
+	const struct added *a = walk->set;
 	const struct added_token *found;
+	const char *text = walk->text;
+	size_t n = walk->n;
 	const char *p;
 
 	for (; *at < n; ++*at) {
@@ -92,7 +95,7 @@ static const struct added_token *find(
 				return NULL;
 			*at = (size_t)(p - text);
 		}
-		found = longest(a, text, n, *at, end);
+		found = walk->plain && walk->plain[*at] ? NULL : longest(walk, *at, end);
 		if (found)
 			return found;
 	}
@@ -141,8 +144,7 @@ static bool find_token(struct added_walk *walk, size_t *start)
 	const struct added_token *token;
 	size_t n = walk->n;
 
-	while (walk->set->n &&
-		(token = find(walk->set, text, n, &walk->search, &walk->waiting_end))) {
+	while (walk->set->n && (token = find(walk, &walk->search, &walk->waiting_end))) {
 		*start = walk->search;
 		walk->search = walk->waiting_stop = walk->waiting_end;
 		if (token->single_word && beside_word(text, n, *start, walk->waiting_end))

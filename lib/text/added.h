@@ -40,19 +40,23 @@ void added_release(struct added *a);
 int added_put(
 	struct added *a, const char *content, size_t n, struct added_token token, struct err *err);
 
-/* A walk through n bytes of valid UTF-8: pieces of text, none empty, and tokens between them. */
+/*
+ * A walk through n bytes of valid UTF-8: pieces of text, none empty, and tokens between them. A token
+ * has no byte for which plain has 1, if plain is set.
+ */
 struct added_walk {
 	const struct added *set;
 	const char *text;
+	const uint8_t *plain;
 	size_t n;
 	size_t search, start;
 	const struct added_token *waiting;
 	size_t waiting_end, waiting_stop;
 };
 
-#define ADDED_WALK(a, t, size)                                                                     \
+#define ADDED_WALK(a, t, bytes_plain, size)                                                        \
 	{                                                                                          \
-		.set = (a), .text = (t), .n = (size)                                               \
+		.set = (a), .text = (t), .plain = (bytes_plain), .n = (size)                       \
 	}
 
 struct added_piece {

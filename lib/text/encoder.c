@@ -67,11 +67,11 @@ static int encode_piece(struct encoder *e, const char *text, size_t n, struct pl
 	const struct tokenizer *t = e->t;
 	struct added_walk walk;
 	struct added_piece piece;
-	struct places inner;
+	struct places inner = {.at = {0}};
 
 	if (normalize_run(t->normalize, &e->normalize, e->matcher, &text, &n, &places, err))
 		return -1;
-	walk = (struct added_walk)ADDED_WALK(&t->normalized, text, n);
+	walk = (struct added_walk)ADDED_WALK(&t->normalized, text, places.plain, n);
 	while (added_next(&walk, &piece)) {
 		if (piece.id >= 0) {
 			if (ids_add(out, piece.id, err))
@@ -88,16 +88,17 @@ static int encode_piece(struct encoder *e, const char *text, size_t n, struct pl
 	return 0;
 }
 
-static int encode_text(struct encoder *e, const char *text, size_t n, size_t place, struct ids *out,
-	size_t *before, struct err *err)
+static int encode_text(struct encoder *e, const char *text, const uint8_t *plain, size_t n,
+	size_t place, struct ids *out, size_t *before, struct err *err)
 {
-	struct added_walk walk = ADDED_WALK(&e->t->raw, text, n);
+	struct added_walk walk = ADDED_WALK(&e->t->raw, text, plain, n);
 	struct added_piece piece;
 
 	while (added_next(&walk, &piece)) {
 		size_t size = piece.end - piece.at;
 		struct places places = {
-			{piece.at == 0 ? uchar_size(*text) : 0, within(place, piece.at, size)}};
+			.at = {piece.at == 0 ? uchar_size(*text) : 0, within(place, piece.at, size)},
+			.plain = plain ? plain + piece.at : NULL};
 
 		if (piece.id < 0) {
 			if (encode_piece(e, text + piece.at, size, places, out, before, err))
@@ -121,8 +122,8 @@ static int add_all(struct ids *out, const struct ids *ids, struct err *err)
 	return 0;
 }
 
-int encoder_encode_at(struct encoder *e, const char *text, size_t n, size_t place, unsigned flags,
-	struct ids *out, size_t *before, struct err *err)
+int encoder_encode_at(struct encoder *e, const char *text, const uint8_t *plain, size_t n,
+	size_t place, unsigned flags, struct ids *out, size_t *before, struct err *err)
 {
 	bool special = flags & ENCODE_SPECIAL;
 	size_t start = out->n, valid = utf8_valid_prefix(text, n), behind;
@@ -134,7 +135,7 @@ int encoder_encode_at(struct encoder *e, const char *text, size_t n, size_t plac
 	if (special && add_all(out, &e->t->before, err))
 		goto fail;
 	behind = out->n;
-	if (encode_text(e, text, n, place, out, &behind, err) ||
+	if (encode_text(e, text, plain, n, place, out, &behind, err) ||
 		(special && add_all(out, &e->t->after, err)))
 		goto fail;
 	*before = behind - start;
@@ -149,5 +150,5 @@ int encoder_encode(struct encoder *e, const char *text, size_t n, unsigned flags
 {
 	size_t ignored;
 
-	return encoder_encode_at(e, text, n, 0, flags, out, &ignored, err);
+	return encoder_encode_at(e, text, NULL, n, 0, flags, out, &ignored, err);
 }

@@ -34,6 +34,8 @@ void places_copy(struct places *p, const struct places *old, size_t from, size_t
 	for (int i = 0; i < 2; i++)
 		if (old->at[i] > from)
 			p->at[i] = to + (old->at[i] - from < n ? old->at[i] - from : n);
+	if (old->plain)
+		buf_add(old->made, old->plain + from, n);
 }
 
 void places_replace(
@@ -44,6 +46,12 @@ void places_replace(
 			p->at[i] = to + made;
 		else if (old->at[i] > from)
 			p->at[i] = to;
+	}
+	if (old->plain) {
+		char *room = buf_extend(old->made, made);
+
+		if (room)
+			memset(room, n && memchr(old->plain + from, 1, n) != NULL, made);
 	}
 }
 
@@ -189,8 +197,10 @@ void normalize_free(struct normalize *z)
 
 void normalize_work_release(struct normalize_work *w)
 {
-	buf_release(&w->text[0]);
-	buf_release(&w->text[1]);
+	for (int i = 0; i < 2; i++) {
+		buf_release(&w->text[i]);
+		buf_release(&w->plain[i]);
+	}
 	free(w->points);
 }
 
@@ -439,6 +449,7 @@ static void run_strip(const struct step *step, const char **text, size_t *n, str
 	cut = (size_t)(s - *text);
 	*n = (size_t)(end - s);
 	*text = s;
+	p->plain = p->plain ? p->plain + cut : NULL;
 	for (int i = 0; i < 2; i++) {
 		p->at[i] = p->at[i] > cut ? p->at[i] - cut : 0;
 		if (p->at[i] > *n)
@@ -473,6 +484,7 @@ static int run_step(const struct step *step, struct normalize_work *w, struct ma
 int normalize_run(const struct normalize *z, struct normalize_work *w, struct matcher *m,
 	const char **text, size_t *n, struct places *places, struct err *err)
 {
+	const uint8_t *plain;
 	int turn = 0;
 
 	for (size_t i = 0; i < z->n && *n; i++) {
@@ -486,8 +498,13 @@ int normalize_run(const struct normalize *z, struct normalize_work *w, struct ma
 		if (step->kind == FORM && !form_changes(step, *text, *n))
 			continue;
 		buf_clear(out);
-		if (run_step(step, w, m, *text, *n, out, places, err) || buf_check(out, err))
+		buf_clear(&w->plain[turn]);
+		places->made = &w->plain[turn];
+		plain = places->plain;
+		if (run_step(step, w, m, *text, *n, out, places, err) || buf_check(out, err) ||
+			buf_check(&w->plain[turn], err))
 			return -1;
+		places->plain = plain ? (const uint8_t *)w->plain[turn].data : NULL;
 		if (out->len > NORMALIZE_MAX)
 			return err_set(err, ERR_LIMIT, "normalized text of more than %zu bytes",
 				NORMALIZE_MAX);

@@ -105,13 +105,12 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 static int put_token(struct tokenizer *t, const struct entry *entry, struct normalize_work *w,
 	struct matcher *m, struct err *err)
 {
-	struct places ignored = {{0, 0}};
+	struct places ignored = {.at = {0}};
 	size_t n;
 	const char *content = json_string(json_get(entry->json, "content"), &n);
 
-	if (entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
-		return -1;
-	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err))
+	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err) ||
+		(entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err)))
 		return -1;
 	if (!entry->normalized)
 		return added_put(&t->raw, content, n, entry->token, err);
@@ -406,6 +405,15 @@ int32_t tokenizer_bos(const struct tokenizer *t)
 int32_t tokenizer_eos(const struct tokenizer *t)
 {
 	return t->eos;
+}
+
+const char *tokenizer_eos_text(const struct tokenizer *t, size_t *n)
+{
+	const char *text = t->eos < 0 ? NULL : texts_get(&t->texts, t->eos, n, &(bool){false});
+
+	if (!text)
+		*n = 0;
+	return text ? text : "";
 }
 
 size_t tokenizer_leading(const struct tokenizer *t)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
-# peak, and as ratios to the oracle's eager PyTorch, all in one run. BATCHES, STEPS and MODELS choose less.
+# peak, and as ratios to the oracle's eager PyTorch, all in one run; and the speed of pref-fmt. BATCHES, STEPS, MODELS
+# and MEGABYTES choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -23,6 +24,11 @@ ratio() {
 }
 
 echo "# $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $threads threads"
+rows=$here/../../../shared/data/prefs/hh-rlhf/harmless-1500.jsonl.gz
+if [ -e "$rows" ]; then
+	PATH=$BIN:$PATH "$PYTHON" -B "$here/pref-fmt.py" "$rows" \
+		"$here/../../../shared/data/templates/llama.cpp/Qwen-Qwen2.5-7B-Instruct.jinja" "${MEGABYTES:-200}"
+fi
 for model in ${MODELS:-smollm2-135m gpt2}; do
 	"$BENCH/init" "$here/configs/$model/config.json" "$tmp/$model"
 	vocab=$(field vocab_size < "$here/configs/$model/config.json" | grep '^[0-9]*$')

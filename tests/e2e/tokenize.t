@@ -4,32 +4,7 @@
 
 # ---- a tokenizer: bytes, and words that are made of them
 
-mkdir MODEL
-cat >make.py <<'EOF'
-import json
-chars = [c for c in range(256) if 33 <= c <= 126 or 161 <= c <= 172 or 174 <= c <= 255]
-alphabet = {c: chr(c) for c in chars}
-for n, c in enumerate(c for c in range(256) if c not in alphabet):
-    alphabet[c] = chr(256 + n)
-vocab, merges = {alphabet[c]: c for c in range(256)}, []
-for word in [" a", " b", " c", "bc"]:
-    pair = [alphabet[c] for c in word.encode()]
-    merges.append(pair)
-    vocab["".join(pair)] = len(vocab)
-special = lambda id, content: {"id": id, "content": content, "special": True, "normalized": False}
-json.dump({
-    "version": "1.0",
-    "added_tokens": [special(260, "<s>"), special(261, "</s>")],
-    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-    "decoder": {"type": "ByteLevel"},
-    "post_processor": {"type": "TemplateProcessing",
-                       "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-                       "special_tokens": {"<s>": {"id": "<s>", "ids": [260], "tokens": ["<s>"]}}},
-    "model": {"type": "BPE", "vocab": vocab, "merges": merges},
-}, open("MODEL/tokenizer.json", "w"))
-json.dump({"bos_token": "<s>", "eos_token": {"content": "</s>"}}, open("MODEL/tokenizer_config.json", "w"))
-EOF
-$PYTHON make.py || exit 1
+$PYTHON "$root/tests/peers/bytes_tokenizer.py" MODEL || exit 1
 
 # ---- --encode
 
@@ -334,7 +309,7 @@ fi
 if command -v jq >/dev/null; then
 	cp long.jsonl data.jsonl
 	sed -n 's/^\.Dl \$ //p' "$root/man/tokenize.1" | sed 's/\\e/\\/g' >examples
-	sh -e examples >out 2>err && [ "$(wc -l <examples)" -eq 6 ] && grep -q '^{"ids":\[260,' out && [ "$(tail -n 2 out | head -n 1)" = 4 ]
+	sh -e examples >out 2>err && [ "$(wc -l <examples)" -eq 7 ] && grep -q '^{"ids":\[260,' out && [ "$(tail -n 2 out | head -n 1)" = 4 ]
 	ok "the manual's examples" || note "$(cat out err)"
 else
 	skip "the manual's examples" "no jq"
