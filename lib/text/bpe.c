@@ -209,6 +209,9 @@ static void find_joins(struct bpe *b, struct err *err)
 			bool left = (i < 128 ? b->ascii_ids[i] : i == BPE_SPACE ? space : -1) >= 0;
 			bool right = (j < 128 ? b->ascii_ids[j] : j == BPE_SPACE ? space : -1) >= 0;
 
+			if (i < 128 && j < 128 && uchar_ascii[i] == UCHAR_LETTER &&
+				uchar_ascii[j] == UCHAR_LETTER)
+				b->joins[i][j] = true; /* nothing is won by parts of words */
 			if (all || (!left && !right) || (vanish && !(left && right)))
 				b->joins[i][j] = true;
 		}

@@ -340,6 +340,11 @@ static int make_symbols(
 	return 0;
 }
 
+static bool is_letter(int kind)
+{
+	return kind < BPE_SPACE && uchar_ascii[kind] == UCHAR_LETTER;
+}
+
 size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at)
 {
 	int kind = bpe_kind(word + at), next;
@@ -348,7 +353,9 @@ size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at)
 		next = bpe_kind(word + at);
 		if (!b->joins[kind][next])
 			break;
-		kind = next;
+		if (is_letter(next)) /* all letters are joined */
+			at = (size_t)(uchar_skip_letters(word + at, word + n) - word) - 1;
+		kind = bpe_kind(word + at);
 	}
 	return at;
 }

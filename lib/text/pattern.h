@@ -37,6 +37,9 @@ void pattern_free(struct pattern *p);
 /* Which of the patterns written out by hand it is; SCAN_NONE: none. */
 enum scan_rule pattern_rule(const struct pattern *p);
 
+/* The only byte that it matches, or -1. */
+int pattern_byte(const struct pattern *p);
+
 struct matcher *matcher_new(struct err *err);
 void matcher_free(struct matcher *m);
 

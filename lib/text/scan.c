@@ -49,28 +49,13 @@ static inline const char *run(const char *s, const char *end, enum uchar_kind ki
 	return s;
 }
 
-/* Behind the letters at s: eight ASCII characters at a time, as words are short. */
 static inline const char *letters(const char *s, const char *end)
 {
-	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
-	uint64_t eight, folded, others;
 	const char *behind;
 
 	for (;;) {
-		if (end - s < 8)
-			return run(s, end, UCHAR_LETTER, SIZE_MAX);
-		memcpy(&eight, s, 8);
-		folded = (eight | ones * 0x20) & ~high;
-		/* a byte's high bit: not from 'a' to 'z' */
-		others =
-			(~(folded + ones * (0x80 - 'a')) | (folded + ones * (0x7f - 'z')) | eight) &
-			high;
-		if (!others) {
-			s += 8;
-			continue;
-		}
-		s += __builtin_ctzll(others) / 8;
-		if ((unsigned char)*s < 0x80 || kind_at(s, &behind) != UCHAR_LETTER)
+		s = uchar_skip_letters(s, end);
+		if (s == end || (unsigned char)*s < 0x80 || kind_at(s, &behind) != UCHAR_LETTER)
 			return s;
 		s = behind;
 	}
