@@ -38,7 +38,7 @@ struct run_options {
 	double sync_share; /* TR-DPO's, each sync_every steps; 0: never */
 	int64_t sync_every;
 	int64_t epochs, max_steps, batch_size, seed, micro_tokens;
-	bool no_shuffle;
+	bool no_shuffle, recompute;
 	double lr, warmup, decay, floor, clip, average;
 	int schedule;
 	struct optimizer_options optimizer;

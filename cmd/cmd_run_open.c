@@ -152,7 +152,7 @@ static size_t memory(struct run *r, const struct sizes *z)
 	if (most > z->rows * r->o->batch_size)
 		most = z->rows * r->o->batch_size;
 	counted = most + z->counted; /* each row predicts one token but the prompts' last, which begin completions */
-	bytes = trainer_memory(r->trainer, most, counted, z->longest);
+	bytes = trainer_memory(r->trainer, most, counted, z->longest, z->rows * r->o->batch_size <= budget);
 	if (r->follower)
 		bytes += follower_memory(r->follower, most, counted, z->longest);
 	return bytes;
@@ -221,9 +221,11 @@ static int open_adapter(struct run *r, struct err *err)
 			o->apply);
 	if (o->lora && adapter_new(m, &o->adapter, (uint64_t)o->seed, err))
 		return -1;
+	if (!m->adapter && model_hold(m, err))
+		return -1;
 	if (!m->adapter)
-		return model_hold(m, err);
-	if (m->adapter->o.dora && m->adapter->o.dropout > 0)
+		modeldir_forget(&m->dir);
+	else if (m->adapter->o.dora && m->adapter->o.dropout > 0)
 		return err_set(err, ERR_MISMATCH, "%s: an adapter with magnitudes and dropout cannot be trained", o->apply);
 	return 0;
 }
@@ -254,6 +256,8 @@ static int open_trainer(struct run *r, const struct sizes *z, struct err *err)
 		.average = o->average,
 		.gate = true,
 		.batch_tokens = o->micro_tokens,
+		.recompute = o->recompute,
+		.fuse = o->clip == 0,
 	};
 
 	cut_lengths(z, r->records, how.length);

@@ -66,6 +66,8 @@ static const struct cmd_option options[] = {
 	{0, "seed", "N", CMD_INT, &o.seed, 0, 9e15, .help = "of everything random (default 0)"},
 	{0, "no-shuffle", 0, CMD_FLAG, &o.no_shuffle, .help = "records in the stream's order"},
 	{0, "micro-tokens", "N", CMD_INT, &o.micro_tokens, 1, 1 << 24, .help = "tokens computed at a time (default 2048)"},
+	{0, "recompute", 0, CMD_FLAG, &o.recompute, .private = true,
+		.help = "keep less of the forward pass, and compute it again"},
 	{0, "max-mem", "MIB", CMD_INT, &o.max_mem, 1, 1 << 30, .private = true,
 		.help = "refuse to use more memory, in MiB (default: what the machine has)"},
 	{0, "log", "FILE", CMD_STRING, &o.log, .private = true, .help = "metrics as JSON lines"},
@@ -111,7 +113,7 @@ static const struct cmd cmd = {"dpo-step",
 	"[--reference NAME] [--sync-ref N:A] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "
-	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--max-mem MIB] "
+	"[--beta2 X] [--eps X] [--ema X] [--seed N] [--no-shuffle] [--micro-tokens N] [--recompute] [--max-mem MIB] "
 	"[--log FILE] [--log-every N] [--log-records FILE] [--log-tokens] [--emit FILE] [--eval FILE] [--eval-every N] "
 	"[--best loss|accuracy] [--patience N] [--displacement X] [--on-displacement WHAT] [--checkpoint-every N] [--keep N] "
 	"[--time-limit S] [--resume] [--steps N] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] "

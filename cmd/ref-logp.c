@@ -137,7 +137,7 @@ static int run(char **paths, int n, struct err *err)
 			meta_copy(&meta, prefreader_meta(in), err) ||
 			describe(&meta, &schema, sha256, ops->name, prefreader_head_sha256(in), err);
 	}
-	if (rc == 0 && (!(d = decoder_new(&m, ops, false, err)) ||
+	if (rc == 0 && (!(d = decoder_new(&m, ops, DECODER_FORGET, err)) ||
 			       !(out = prefwriter_open(io.output, &meta, &schema, &out_options, err))))
 		rc = -1;
 	if (rc == 0)

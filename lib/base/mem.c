@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -56,6 +57,20 @@ int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err
 	memcpy(array, &p, sizeof p);
 	*cap = n;
 	return 0;
+}
+
+void mem_forget(void *p, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *from = p, *first = from + (page - (uintptr_t)from % page) % page, *end = from + n,
+	     *last = end - (uintptr_t)end % page;
+
+	if (first >= last || madvise(first, (size_t)(last - first), MADV_DONTNEED)) {
+		memset(from, 0, n);
+		return;
+	}
+	memset(from, 0, (size_t)(first - from));
+	memset(last, 0, (size_t)(end - last));
 }
 
 char *mem_copy(const char *bytes, size_t n, struct err *err)

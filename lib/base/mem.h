@@ -36,6 +36,9 @@ void *mem_new_aligned(size_t n, size_t size, struct err *err);
  */
 int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err);
 
+/* Zeroes n bytes of memory from mem_new_aligned(), and gives whole pages of it back until they are touched again. */
+void mem_forget(void *p, size_t n);
+
 /* The copy of n bytes and a zero byte, for free(); NULL with err set on failure. */
 char *mem_copy(const char *bytes, size_t n, struct err *err);
 

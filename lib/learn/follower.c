@@ -26,7 +26,7 @@ struct follower *follower_new(const struct model *m, const struct ops *ops, int6
 		return NULL;
 	*f = (struct follower){.policy = m, .ops = ops, .batch_tokens = batch_tokens, .pack = PACK_INIT};
 	if (model_twin(&f->model, m, err) == 0)
-		f->decoder = decoder_new(&f->model, ops, false, err);
+		f->decoder = decoder_new(&f->model, ops, DECODER_FORGET, err);
 	if (!f->decoder) {
 		follower_free(f);
 		return NULL;

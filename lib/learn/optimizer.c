@@ -204,10 +204,21 @@ static void step_moments(struct optimizer *o, size_t i, float *w, const float *g
 		(int64_t)p->count, &how);
 }
 
-void optimizer_step(struct optimizer *o, float *weights, const float *grads, double lr, double scale)
+void optimizer_begin(struct optimizer *o)
 {
 	o->steps++;
-	for (size_t i = 0; i < o->params->n; i++) {
+}
+
+void optimizer_step(struct optimizer *o, float *weights, const float *grads, double lr, double scale)
+{
+	optimizer_begin(o);
+	optimizer_step_part(o, 0, o->params->n, weights, grads, lr, scale);
+}
+
+void optimizer_step_part(struct optimizer *o, size_t from, size_t to, float *weights, const float *grads, double lr,
+	double scale)
+{
+	for (size_t i = from; i < to; i++) {
 		size_t at = o->params->param[i].offset;
 
 		if (o->o.kind == OPTIMIZER_ADAFACTOR)

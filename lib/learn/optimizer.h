@@ -58,6 +58,11 @@ void optimizer_free(struct optimizer *o); /* NULL is fine */
 /* One step on all weights; gradients are multiplied by scale. */
 void optimizer_step(struct optimizer *o, float *weights, const float *grads, double lr, double scale);
 
+/* The same in parts: begins a step, and makes it on the parameters from from to to - 1, each once. */
+void optimizer_begin(struct optimizer *o);
+void optimizer_step_part(struct optimizer *o, size_t from, size_t to, float *weights, const float *grads, double lr,
+	double scale);
+
 /* Steps done, which the corrections of means depend on; to be set when memories are restored. */
 int64_t optimizer_steps(const struct optimizer *o);
 void optimizer_set_steps(struct optimizer *o, int64_t steps);

@@ -16,6 +16,7 @@ struct trainer {
 	struct decoder *decoder;
 	struct optimizer *optimizer;
 	float *grads, *average; /* [model_trained(m)->count] */
+	bool given_back; /* the gradient's memory, which is 0 */
 	struct pack pack;
 	struct judge judge;
 	struct logp_row *rows; /* of the batch */
@@ -34,7 +35,7 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 	*t = (struct trainer){.m = m, .ops = ops, .o = *o, .pack = PACK_INIT, .judge = JUDGE_INIT};
 	t->judge.loss = &t->o.loss;
 	memcpy(t->judge.length, o->length, sizeof t->judge.length);
-	t->decoder = decoder_new(m, ops, true, err);
+	t->decoder = decoder_new(m, ops, o->recompute ? DECODER_KEEP_INPUTS : DECODER_KEEP, err);
 	t->optimizer = optimizer_new(&o->optimizer, model_trained(m), ops, err);
 	t->grads = mem_new_aligned(n, sizeof *t->grads, err);
 	if (o->average > 0)
@@ -63,10 +64,31 @@ void trainer_free(struct trainer *t)
 	free(t);
 }
 
-size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest)
+/* Floats of the largest part of the gradient that is complete at once, and of those that are not until the end. */
+static size_t fused_floats(const struct params *p)
+{
+	size_t first = 0, layer = 0, largest = 0;
+	int l = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *q = &p->param[i];
+
+		if (params_place(q) != 1) {
+			first += q->count;
+			continue;
+		}
+		layer = q->layer == l ? layer + q->count : q->count;
+		l = q->layer;
+		largest = layer > largest ? layer : largest;
+	}
+	return first + largest;
+}
+
+size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, bool single)
 {
 	const struct params *p = model_trained(t->m);
-	size_t floats = (t->average ? 3 : 2) * p->count;
+	bool fused = t->o.fuse && single && !t->m->adapter;
+	size_t floats = (t->average ? 2 : 1) * p->count + (fused ? fused_floats(p) : p->count);
 
 	return model_memory(t->m) + floats * sizeof(float) + optimizer_memory(&t->o.optimizer, p) +
 		decoder_memory(t->decoder, rows, counted, longest);
@@ -113,7 +135,8 @@ struct pass {
 	struct trainer *t;
 	const struct example *batch;
 	int64_t n;
-	bool learn;
+	bool learn, fused;
+	double lr, square; /* fused: of the gradient's parts so far */
 	/* The micro-batch: examples from from to to, whose counted tokens begin at first, and all of them at row. */
 	int64_t from, to, first, counted, row;
 };
@@ -144,7 +167,7 @@ static int check_example(const struct trainer *t, const struct example *e, struc
 static int begin(struct pass *p, struct err *err)
 {
 	struct trainer *t = p->t;
-	int64_t tokens = 0, first = 0, completions = 0;
+	int64_t tokens = 0, first = 0, completions = 0, rows = 0;
 
 	pack_clear(&t->pack);
 	for (int64_t i = 0; i < p->n; i++) {
@@ -153,10 +176,12 @@ static int begin(struct pass *p, struct err *err)
 		tokens += counted(t, &p->batch[i]);
 		first += example_counted(&p->batch[i], 0);
 		completions += loss_completions(&t->o.loss, p->batch[i].k);
+		rows += pack_rows(p->batch[i].seg, loss_completions(&t->o.loss, p->batch[i].k));
 	}
 	if (mem_grow(&t->rows, &t->rows_cap, (size_t)tokens, sizeof *t->rows, err) ||
 		mem_grow(&t->dlogp, &t->dlogp_cap, (size_t)tokens, sizeof *t->dlogp, err))
 		return -1;
+	p->fused = p->learn && t->o.fuse && rows <= t->o.batch_tokens;
 	t->judge.gate = t->o.gate && p->learn && steps_of(t) == 0;
 	return judge_begin(&t->judge, p->n, completions, first, err);
 }
@@ -221,11 +246,34 @@ static int add(struct pass *p, struct err *err)
 	return 0;
 }
 
+/* A part of the gradient is used, and its memory given back. */
+static void use_part(void *arg, size_t from, size_t to)
+{
+	struct pass *p = arg;
+	struct trainer *t = p->t;
+	const struct params *all = model_trained(t->m);
+	const struct param *last = &all->param[to - 1];
+	size_t begin = all->param[from].offset, n = last->offset + last->count - begin;
+	float *g = t->grads + begin, *weights = model_trained_weights(t->m);
+
+	p->square += t->ops->sum_squares(t->ops, g, (int64_t)n);
+	if (!isfinite(p->square))
+		return;
+	optimizer_step_part(t->optimizer, from, to, weights, t->grads, p->lr, 1);
+	if (t->average)
+		t->ops->blend(t->ops, t->average + begin, weights + begin, (float)t->o.average, (int64_t)n);
+	mem_forget(g, n * sizeof *g);
+}
+
 static void backward(struct pass *p)
 {
+	const struct decoder_listener listener = {use_part, p};
 	struct trainer *t = p->t;
 
-	decoder_backward(t->decoder, &t->pack, t->rows + p->first, t->dlogp + p->first, t->grads);
+	if (p->fused)
+		optimizer_begin(t->optimizer);
+	decoder_backward(t->decoder, &t->pack, t->rows + p->first, t->dlogp + p->first, t->grads,
+		p->fused ? &listener : NULL);
 }
 
 /* Evaluates the examples from from to to, whose rows begin at first. */
@@ -274,28 +322,12 @@ static int run_at_once(struct pass *p, struct err *err)
 	return rc;
 }
 
-static int run(struct trainer *t, const struct example *batch, int64_t n, bool learn, struct judge_step *s,
-	struct err *err)
+static int run(struct pass *p, struct judge_step *s, struct err *err)
 {
-	struct pass p = {.t = t, .batch = batch, .n = n, .learn = learn};
-	int rc = begin(&p, err);
+	int rc = loss_needs_batch(&p->t->o.loss) ? run_at_once(p, err) : run_by_parts(p, err);
 
-	if (rc == 0)
-		rc = loss_needs_batch(&t->o.loss) ? run_at_once(&p, err) : run_by_parts(&p, err);
-	*s = t->judge.step;
+	*s = p->t->judge.step;
 	return rc;
-}
-
-static void update(struct trainer *t, double lr, double norm)
-{
-	/* As torch's clip_grad_norm_. */
-	double scale = t->o.clip > 0 && norm > t->o.clip ? t->o.clip / (norm + 1e-6) : 1;
-
-	float *weights = model_trained_weights(t->m);
-
-	optimizer_step(t->optimizer, weights, t->grads, lr, scale);
-	if (t->average)
-		t->ops->blend(t->ops, t->average, weights, (float)t->o.average, (int64_t)model_trained(t->m)->count);
 }
 
 void trainer_swap_average(struct trainer *t)
@@ -308,26 +340,57 @@ void trainer_swap_average(struct trainer *t)
 	t->average = weights;
 }
 
+/* The gradient is 0: by work of its own, unless the last step gave it back. */
+static void clear_gradient(struct trainer *t, bool fused)
+{
+	size_t n = model_trained(t->m)->count;
+
+	if (fused && !t->given_back)
+		mem_forget(t->grads, n * sizeof *t->grads);
+	else if (!fused)
+		memset(t->grads, 0, n * sizeof *t->grads);
+	t->given_back = fused;
+}
+
+/* All of the gradient is used at once. */
+static void update(struct pass *p, double norm)
+{
+	struct trainer *t = p->t;
+	float *weights = model_trained_weights(t->m);
+	/* As torch's clip_grad_norm_. */
+	double scale = t->o.clip > 0 && norm > t->o.clip ? t->o.clip / (norm + 1e-6) : 1;
+
+	optimizer_step(t->optimizer, weights, t->grads, p->lr, scale);
+	if (t->average)
+		t->ops->blend(t->ops, t->average, weights, (float)t->o.average, (int64_t)model_trained(t->m)->count);
+}
+
 int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err)
 {
-	int64_t count = (int64_t)model_trained(t->m)->count;
+	struct pass p = {.t = t, .batch = batch, .n = n, .learn = true, .lr = lr};
+	long long number = steps_of(t) + 1;
 	double norm;
 
-	memset(t->grads, 0, (size_t)count * sizeof *t->grads);
-	if (run(t, batch, n, true, s, err))
+	if (begin(&p, err))
 		return -1;
-	norm = sqrt(t->ops->sum_squares(t->ops, t->grads, count));
+	clear_gradient(t, p.fused);
+	if (run(&p, s, err))
+		return -1;
+	norm = sqrt(p.fused ? p.square : t->ops->sum_squares(t->ops, t->grads, (int64_t)model_trained(t->m)->count));
 	if (!isfinite(norm))
-		return err_set(err, ERR_FAILED, "step %lld, records from %016llx: the gradient's norm is %g",
-			(long long)steps_of(t) + 1, (unsigned long long)batch[0].id, norm);
+		return err_set(err, ERR_FAILED, "step %lld, records from %016llx: the gradient's norm is %g", number,
+			(unsigned long long)batch[0].id, norm);
 	s->grad_norm = norm * (double)n;
-	update(t, lr, norm);
+	if (!p.fused)
+		update(&p, norm);
 	return 0;
 }
 
 int trainer_evaluate(struct trainer *t, const struct example *batch, int64_t n, struct judge_step *s,
 	struct err *err)
 {
-	return run(t, batch, n, false, s, err);
+	struct pass p = {.t = t, .batch = batch, .n = n};
+
+	return begin(&p, err) || run(&p, s, err) ? -1 : 0;
 }

@@ -10,7 +10,7 @@
  *	trainer_step(t, examples, n, lr, &s, err);        updates model_trained_weights(&model)
  *	trainer_free(t);
  *
- * Memory: 8 bytes a trained parameter (weight, gradient), what the optimizer remembers, 4 more for an average of
+ * Memory: 8 bytes a trained parameter (weight, gradient; see fuse below), what the optimizer remembers, 4 more for an average of
  * the weights; a model under an adapter; and what decoder_memory() says.
  */
 #ifndef LEARN_TRAINER_H
@@ -30,6 +30,12 @@ struct trainer_options {
 	int64_t length[2];    /* of chosen completions: see struct judge */
 	bool gate;	      /* the policy begins as the reference */
 	int64_t batch_tokens; /* a micro-batch's budget; a longer record is one alone */
+	bool recompute;	      /* keep the layers' inputs alone, and compute the rest again (model/decoder.h) */
+	/*
+	 * Without clip: where a batch is one micro-batch, each part of the gradient is used and its memory given back as
+	 * soon as it is complete. A step that fails for its gradient may then have changed some weights.
+	 */
+	bool fuse;
 };
 
 struct trainer;
@@ -39,14 +45,17 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 	struct err *err);
 void trainer_free(struct trainer *t); /* NULL is fine */
 
-/* Bytes for micro-batches of at most so many rows, counted tokens and tokens in a sequence, all in all. */
-size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest);
+/*
+ * Bytes for micro-batches of at most so many rows, counted tokens and tokens in a sequence, all in all. single: every
+ * batch is one micro-batch.
+ */
+size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, bool single);
 
 /*
  * Forward, backward and one update at learning rate lr. Before the first update, with options.gate and a loss that
  * needs a reference, the policy must reproduce the reference's log-probs and the loss must be that of the start:
  * ERR_MISMATCH names the record. A log-prob, loss or gradient that is not finite is ERR_FAILED. The weights
- * are changed only on success.
+ * are changed only on success, but see fuse.
  */
 int trainer_step(struct trainer *t, const struct example *batch, int64_t n, double lr, struct judge_step *s,
 	struct err *err);

@@ -36,12 +36,12 @@ static int64_t chunk_of(const struct arch *a, int64_t counted)
 	return counted < chunk ? counted : chunk;
 }
 
+/* All but a layer's input. */
 static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *a, int64_t rows)
 {
 	int64_t q = q_width(a), kv = kv_width(a), e = rows * a->hidden, parts = a->norm_by_head ? a->heads : 1;
 	bool qk = arch_tensor(a, ROLE_QNORM), post1 = arch_tensor(a, ROLE_POST1), post2 = arch_tensor(a, ROLE_POST2);
 
-	y->x = place(p, e, true);
 	y->stat1 = place(p, 2 * rows, arch_tensor(a, ROLE_NORM1));
 	y->raw = place(p, rows * (q + kv), qk);
 	y->qstat = place(p, 2 * rows * parts, qk);
@@ -72,7 +72,7 @@ static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
 			out = larger(out, w.out);
 		}
 	d->low = place(p, t ? rows * adapter_rank(t) : 0, t);
-	d->wet = place(p, rows * in, t && d->train && t->o.dropout > 0);
+	d->wet = place(p, rows * in, t && d->memory != DECODER_FORGET && t->o.dropout > 0);
 	d->wide = place(p, rows * out, t && t->o.dora);
 	d->dgain = place(p, out, t && t->o.dora);
 }
@@ -82,10 +82,16 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 {
 	const struct arch *a = &d->m->arch;
 	int64_t e = rows * a->hidden, inner = rows * a->inner;
+	bool train = d->memory != DECODER_FORGET;
 	struct placer p = {.block = d->block};
 
-	for (int64_t l = 0; l < (d->train ? a->layers : 1); l++)
-		lay_out_layer(&d->layer[l], &p, a, rows);
+	for (int64_t l = 0; l < (train ? a->layers : 1); l++) {
+		if (l == 0 || d->memory == DECODER_KEEP)
+			lay_out_layer(&d->layer[l], &p, a, rows);
+		else
+			d->layer[l] = d->layer[0];
+		d->layer[l].x = place(&p, e, true);
+	}
 	for (int i = 0; i < a->rotations; i++)
 		d->turn[i] = place(&p, rows * a->rotation[i].dim, true);
 	d->last = place(&p, e, true);
@@ -95,15 +101,15 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->head = place(&p, counted * a->hidden, true);
 	d->logits = place(&p, chunk_of(a, counted) * a->vocab, true);
 	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
-	d->dx = place(&p, e, d->train);
-	d->dmid = place(&p, e, d->train && a->parallel);
-	d->dout = place(&p, e, d->train && (arch_tensor(a, ROLE_POST1) || arch_tensor(a, ROLE_POST2)));
-	d->dnormed = place(&p, e, d->train);
-	d->dattended = place(&p, rows * q_width(a), d->train);
-	d->dqkv = place(&p, rows * (q_width(a) + 2 * kv_width(a)), d->train);
-	d->dup = place(&p, inner, d->train);
-	d->dgate = place(&p, inner, d->train && arch_gated(a));
-	d->dhead = place(&p, counted * a->hidden, d->train);
+	d->dx = place(&p, e, train);
+	d->dmid = place(&p, e, train && a->parallel);
+	d->dout = place(&p, e, train && (arch_tensor(a, ROLE_POST1) || arch_tensor(a, ROLE_POST2)));
+	d->dnormed = place(&p, e, train);
+	d->dattended = place(&p, rows * q_width(a), train);
+	d->dqkv = place(&p, rows * (q_width(a) + 2 * kv_width(a)), train);
+	d->dup = place(&p, inner, train);
+	d->dgate = place(&p, inner, train && arch_gated(a));
+	d->dhead = place(&p, counted * a->hidden, train);
 	lay_out_adapter(d, &p, rows);
 	return p.at;
 }
@@ -139,14 +145,14 @@ int decoder_reserve(struct decoder *d, int64_t rows, int64_t counted, int64_t lo
 	return 0;
 }
 
-struct decoder *decoder_new(const struct model *m, const struct ops *ops, bool train, struct err *err)
+struct decoder *decoder_new(const struct model *m, const struct ops *ops, enum decoder_memory memory, struct err *err)
 {
 	struct decoder *d = mem_new(1, sizeof *d, err);
 
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.m = m, .ops = ops, .train = train, .split = PACK_INIT};
-	d->layer = mem_new(train ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
+	*d = (struct decoder){.m = m, .ops = ops, .memory = memory, .split = PACK_INIT};
+	d->layer = mem_new(memory != DECODER_FORGET ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
 	if (!d->layer) {
 		free(d);
 		return NULL;

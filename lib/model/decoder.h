@@ -2,15 +2,17 @@
  * The decoder's forward and backward pass over a pack, by the operations of a backend. It holds what a pass
  * must remember; the weights are the model's, the gradients the caller's.
  *
- *	struct decoder *d = decoder_new(&model, ops_find("cpu"), true, err);
+ *	struct decoder *d = decoder_new(&model, ops_find("cpu"), DECODER_KEEP, err);
  *
  *	decoder_reserve(d, 2048, 1000, 4096, err);
  *	decoder_forward(d, &pack, rows, err);             rows[pack.counted]
- *	decoder_backward(d, &pack, rows, dlogp, grads);   grads[model_trained(&model)->count] +=
+ *	decoder_backward(d, &pack, rows, dlogp, grads, NULL); grads[model_trained(&model)->count] +=
  *
  * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, H heads and G key-value
  * heads of D: each layer 2 E + 2 H D + 2 G D + 2 I (gated) + H + 4 for training, E + 2 more for each norm behind
- * a half, and for norms of queries and keys (H + G) D and 2 for each norm; one layer's worth without.
+ * a half, and for norms of queries and keys (H + G) D and 2 for each norm; one layer's worth without training.
+ * Where a layer's inputs alone are kept, E for each layer and one layer's worth: the backward pass then makes the
+ * rest again, for the price of most of a forward pass, and the gradients are the same to the bit.
  *
  * Each sequence comes out as if it were computed alone. Where the rotation depends on a sequence's length
  * (model/rope.h), completions of one prompt may need it turned differently; the prompt is then computed once for
@@ -24,8 +26,11 @@
 
 struct decoder;
 
-/* train: keep what decoder_backward() needs. The model must outlive it. */
-struct decoder *decoder_new(const struct model *m, const struct ops *ops, bool train, struct err *err);
+/* What decoder_forward() keeps for decoder_backward(): nothing, all that it needs, or each layer's input. */
+enum decoder_memory { DECODER_FORGET, DECODER_KEEP, DECODER_KEEP_INPUTS };
+
+/* The model must outlive it. */
+struct decoder *decoder_new(const struct model *m, const struct ops *ops, enum decoder_memory memory, struct err *err);
 void decoder_free(struct decoder *d); /* NULL is fine */
 
 /* Bytes that packs of so many rows, counted tokens and tokens in the longest sequence take. */
@@ -49,11 +54,18 @@ void decoder_drop(struct decoder *d, const struct dropout *drop);
  */
 int decoder_forward(struct decoder *d, const struct pack *p, struct logp_row *rows, struct err *err);
 
+/* Hears of gradients that are complete: those of the trained parameters from from to to - 1. */
+struct decoder_listener {
+	void (*done)(void *arg, size_t from, size_t to);
+	void *arg;
+};
+
 /*
  * After decoder_forward() of the same pack: adds to grads (laid out as model_trained_weights()) the gradient of
- * sum_i dlogp[i] * rows[i].logp.
+ * sum_i dlogp[i] * rows[i].logp. The listener, unless NULL, may change a part's parameters and gradients: neither is
+ * used again. An adapter has one part.
  */
 void decoder_backward(struct decoder *d, const struct pack *p, const struct logp_row *rows,
-	const float *dlogp, float *grads);
+	const float *dlogp, float *grads, const struct decoder_listener *listener);
 
 #endif

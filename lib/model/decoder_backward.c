@@ -134,18 +134,45 @@ static void head_back(struct decoder *d, const struct pack *p, const struct logp
 	ops->scatter(ops, d->dnormed, d->dhead, p->row, p->counted, a->hidden);
 }
 
+/* Tells the listener of the parameters that place says: 0 before the layers, 1 layer l, 2 behind them. */
+static void tell(const struct decoder *d, const struct decoder_listener *listener, int place, int l)
+{
+	const struct params *p = &d->m->params;
+	size_t from = 0, to;
+
+	if (!listener || d->m->adapter)
+		return;
+	while (from < p->n && params_place(&p->param[from]) < place)
+		from++;
+	while (from < p->n && params_place(&p->param[from]) == place && p->param[from].layer < l)
+		from++;
+	for (to = from; to < p->n && params_place(&p->param[to]) == place && p->param[to].layer == l;)
+		to++;
+	if (from < to)
+		listener->done(listener->arg, from, to);
+}
+
 void decoder_backward(struct decoder *d, const struct pack *given, const struct logp_row *rows, const float *dlogp,
-	float *grads)
+	float *grads, const struct decoder_listener *listener)
 {
 	const struct arch *a = &d->m->arch;
 	const struct pack *p = d->is_split ? &d->split : given;
 
 	head_back(d, p, rows, dlogp, grads);
 	norm_back(d, grads, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
-	for (int64_t l = a->layers - 1; l >= 0; l--)
+	tell(d, listener, 2, 0);
+	for (int64_t l = a->layers - 1; l >= 0; l--) {
+		if (d->memory == DECODER_KEEP_INPUTS && l + 1 < a->layers)
+			decoder_layer(d, &d->layer[l], (int)l, p, NULL);
 		layer_back(d, &d->layer[l], (int)l, p, grads);
-	if (d->m->adapter)
+		tell(d, listener, 1, (int)l);
+	}
+	if (d->m->adapter) {
+		if (listener)
+			listener->done(listener->arg, 0, model_trained(d->m)->n);
 		return;
+	}
 	d->ops->embed_backward(d->ops, decoder_grad(d, grads, ROLE_EMBED, 0, false), a->embed_scale,
 		decoder_grad(d, grads, ROLE_PLACES, 0, false), d->dx, p->token, p->pos, p->rows, a->hidden);
+	tell(d, listener, 0, 0);
 }

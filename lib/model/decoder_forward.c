@@ -59,7 +59,7 @@ struct mat decoder_head(const struct model *m)
 
 static struct layer *layer_of(struct decoder *d, int64_t l)
 {
-	return &d->layer[d->train ? l : 0];
+	return &d->layer[d->memory == DECODER_FORGET ? 0 : l];
 }
 
 static void norm(const struct decoder *d, float *y, float *stat, const float *x, enum role role, int l,
@@ -116,20 +116,22 @@ static void project(struct decoder *d, struct layer *y, const float *x, int l, i
 	}
 }
 
-/* sum = x + what role's matrix makes of in; where the arch norms that, it goes by way of out. */
+/* sum = x + what role's matrix makes of in; where the arch norms that, it goes by way of out, and sum may be NULL. */
 static void add_half(struct decoder *d, float *sum, const float *x, const float *in, enum role role,
 	enum role post, float *out, float *stat, int l, int64_t rows)
 {
 	const struct arch *a = &d->m->arch;
 
-	memcpy(sum, x, sizeof *sum * (size_t)(rows * a->hidden));
+	if (sum)
+		memcpy(sum, x, sizeof *sum * (size_t)(rows * a->hidden));
 	if (!out) {
 		decoder_linear(d, sum, a->hidden, in, role, l, rows, true);
 		return;
 	}
 	decoder_linear(d, out, a->hidden, in, role, l, rows, false);
 	norm(d, d->normed, stat, out, post, l, rows);
-	d->ops->add(d->ops, sum, d->normed, rows * a->hidden);
+	if (sum)
+		d->ops->add(d->ops, sum, d->normed, rows * a->hidden);
 }
 
 static void attend(struct decoder *d, struct layer *y, int l, const struct pack *p)
@@ -155,6 +157,7 @@ void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows)
 	d->ops->act_forward(d->ops, d->acted, gated ? y->gate : y->up, gated ? y->up : NULL, rows * a->inner, a->act);
 }
 
+/* Without out, only what the backward pass needs. */
 static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *out)
 {
 	const struct arch *a = &d->m->arch;
@@ -164,8 +167,16 @@ static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *
 	if (arch_gated(a))
 		decoder_linear(d, y->gate, a->inner, x, ROLE_GATE, l, rows, false);
 	decoder_linear(d, y->up, a->inner, x, ROLE_UP, l, rows, false);
+	if (!out && !y->out2)
+		return;
 	decoder_activate(d, y, rows);
 	add_half(d, out, y->mid, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows);
+}
+
+void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack *p, float *out)
+{
+	attend(d, y, l, p);
+	mlp(d, y, l, p->rows, out);
 }
 
 void decoder_logits(struct decoder *d, int64_t first, int64_t n)
@@ -252,12 +263,8 @@ int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row
 	set_turns(d, p);
 	adapter_refresh(d->m, ops);
 	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);
-	for (int64_t l = 0; l < a->layers; l++) {
-		struct layer *y = layer_of(d, l);
-
-		attend(d, y, (int)l, p);
-		mlp(d, y, (int)l, p->rows, l + 1 == a->layers ? d->last : layer_of(d, l + 1)->x);
-	}
+	for (int64_t l = 0; l < a->layers; l++)
+		decoder_layer(d, layer_of(d, l), (int)l, p, l + 1 == a->layers ? d->last : layer_of(d, l + 1)->x);
 	norm(d, d->normed, d->last_stat, d->last, ROLE_NORM, 0, p->rows);
 	ops->gather(ops, d->head, d->normed, p->row, p->counted, a->hidden);
 	for (int64_t i = 0; i < p->counted; i += d->chunk) {

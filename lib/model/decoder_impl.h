@@ -23,10 +23,10 @@ struct layer {
 struct decoder {
 	const struct model *m;
 	const struct ops *ops;
-	bool train;
+	enum decoder_memory memory;
 	int64_t rows, counted, longest, chunk; /* room for */
 	float *block;                          /* all of the following, and the layers' */
-	struct layer *layer; /* [layers], or one for all */
+	struct layer *layer; /* [layers], or one for all; with DECODER_KEEP_INPUTS they share all but x */
 	float *turn[2];      /* [rows, dim / 2, 2] cosines and sines of each rotation */
 	float *last, *last_stat, *normed, *acted;
 	float *head, *logits; /* [counted, hidden] inputs of the head; [chunk, vocab] */
@@ -90,6 +90,9 @@ void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const
 
 /* Where a role's gradient begins; NULL where there is none, or it is not trained. */
 float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l, bool bias);
+
+/* A layer's forward pass, once its x is there: all that its backward pass needs; out = y, unless NULL. */
+void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack *p, float *out);
 
 /* d->logits: those of the counted tokens from first, n of them. */
 void decoder_logits(struct decoder *d, int64_t first, int64_t n);

@@ -51,6 +51,16 @@ static int add(struct params *p, const struct arch *a, enum role role, int layer
 	return 0;
 }
 
+static int place_of(enum role role)
+{
+	return role_in_layer(role) ? 1 : role < ROLE_NORM1 ? 0 : 2;
+}
+
+int params_place(const struct param *p)
+{
+	return place_of(p->role);
+}
+
 int params_init(struct params *p, const struct arch *a, struct err *err)
 {
 	size_t most = (size_t)(a->layers + 1) * ROLE_COUNT * 2;
@@ -63,15 +73,12 @@ int params_init(struct params *p, const struct arch *a, struct err *err)
 		return -1;
 	for (size_t i = 0; i < most; i++)
 		p->at[i] = -1;
-	for (int pass = 0; pass < 3; pass++) /* before the layers, the layers, behind them */
+	for (int pass = 0; pass < 3; pass++)
 		for (int layer = 0; layer < (pass == 1 ? a->layers : 1); layer++)
-			for (enum role role = 0; role < ROLE_COUNT; role++) {
-				int due = role_in_layer(role) ? 1 : role < ROLE_NORM1 ? 0 : 2;
-
-				if (due == pass &&
+			for (enum role role = 0; role < ROLE_COUNT; role++)
+				if (place_of(role) == pass &&
 					(add(p, a, role, layer, false, err) || add(p, a, role, layer, true, err)))
 					return -1;
-			}
 	return 0;
 }
 

@@ -27,6 +27,9 @@ struct params {
 	int *at;      /* [layers + 1][ROLE_COUNT][2]: index of a layer's (others': layer 0) weight and bias, or -1 */
 };
 
+/* Parameters are in this order: before the layers (0), the layers' (1) by layer, and behind them (2). */
+int params_place(const struct param *p);
+
 /* Release p in any case. */
 int params_init(struct params *p, const struct arch *a, struct err *err);
 void params_release(struct params *p);

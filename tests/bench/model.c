@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 		die(&err);
 	modeldir_forget(&m.dir);
 	top[0] = peak();
-	d = decoder_new(&m, ops_find("cpu"), false, &err);
+	d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
 	pairs = batch * steps;
 	for (int64_t i = -1; d && i < steps; i++) { /* step -1 warms up */
 		struct pack p = PACK_INIT;

@@ -42,12 +42,12 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	if (model_open(&m, argv[1], MODEL_TRAIN, &err) == 0 && read_pack(&p, &dlogp, argv[2], &err) == 0) {
-		d = decoder_new(&m, ops_find("cpu"), true, &err);
+		d = decoder_new(&m, ops_find("cpu"), DECODER_KEEP, &err);
 		rows = calloc((size_t)p.counted + 1, sizeof *rows);
 		grads = calloc(m.params.count, sizeof *grads);
 	}
 	if (d && rows && grads && decoder_forward(d, &p, rows, &err) == 0) {
-		decoder_backward(d, &p, rows, dlogp, grads);
+		decoder_backward(d, &p, rows, dlogp, grads, NULL);
 		memcpy(m.weights, grads, m.params.count * sizeof *grads);
 		if (model_save(&m, argv[3], argv[1], &err) == 0)
 			return 0;

@@ -91,7 +91,7 @@ static void read_reference(void)
 {
 	struct err err = ERR_INIT;
 	struct pack p = PACK_INIT;
-	struct decoder *d = decoder_new(&f.m, ops_find("reference"), false, &err);
+	struct decoder *d = decoder_new(&f.m, ops_find("reference"), DECODER_FORGET, &err);
 	struct logp_row rows[32];
 	int64_t at = 0;
 
@@ -644,15 +644,75 @@ static void steps_merge_by_what_they_stand_for(void **state)
 	}
 }
 
+/* Parts of the gradient that are used at once, or layers made again, end in the same weights. */
+static void frugal_steps_are_the_same(void **state)
+{
+	size_t n = f.m.params.count;
+	float *plain = malloc(n * sizeof *plain);
+	struct judge_step s, want = {0};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_non_null(plain);
+	f.options.clip = 0;
+	f.options.average = 0.5;
+	for (int how = 0; how < 4; how++) {
+		struct trainer *t;
+
+		f.options.fuse = how & 1;
+		f.options.recompute = how & 2;
+		memcpy(f.m.weights, f.start, n * sizeof *f.start);
+		t = new_trainer();
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(trainer_step(t, f.examples, 4, 0.01, &s, &err), 0);
+		assert_int_equal(optimizer_steps(trainer_optimizer(t)), 3);
+		trainer_swap_average(t);
+		if (how == 0) {
+			memcpy(plain, f.m.weights, n * sizeof *plain);
+			want = s;
+		}
+		assert_memory_equal(f.m.weights, plain, n * sizeof *plain);
+		assert_near(s.grad_norm, want.grad_norm, 1e-6 * want.grad_norm);
+		trainer_swap_average(t);
+		trainer_free(t);
+	}
+	/* Where a batch is several micro-batches, parts must wait. */
+	f.options.fuse = true;
+	f.options.batch_tokens = 20;
+	for (int fuse = 0; fuse < 2; fuse++) {
+		struct trainer *t;
+
+		f.options.fuse = fuse;
+		memcpy(f.m.weights, f.start, n * sizeof *f.start);
+		t = new_trainer();
+		assert_int_equal(trainer_step(t, f.examples, 4, 0.01, &s, &err), 0);
+		assert_int_equal(trainer_step(t, f.examples, 1, 0.01, &s, &err), 0); /* one that fits, between */
+		assert_int_equal(trainer_step(t, f.examples, 4, 0.01, &s, &err), 0);
+		if (!fuse)
+			memcpy(plain, f.m.weights, n * sizeof *plain);
+		assert_memory_equal(f.m.weights, plain, n * sizeof *plain);
+		trainer_free(t);
+	}
+	free(plain);
+}
+
 static void memory_is_said(void **state)
 {
 	struct trainer *t = new_trainer();
-	size_t least = 16 * f.m.params.count, some = trainer_memory(t, 100, 50, 20);
+	size_t least = 16 * f.m.params.count, some = trainer_memory(t, 100, 50, 20, false);
 
 	(void)state;
 	assert_true(some > least);
-	assert_true(trainer_memory(t, 200, 100, 20) > some);
-	assert_true(trainer_memory(t, 200, 100, 20) - least <= 2 * (some - least));
+	assert_true(trainer_memory(t, 200, 100, 20, false) > some);
+	assert_true(trainer_memory(t, 200, 100, 20, false) - least <= 2 * (some - least));
+	trainer_free(t);
+	f.options.recompute = true;
+	t = new_trainer();
+	assert_true(trainer_memory(t, 100, 50, 20, true) < some);
+	trainer_free(t);
+	f.options.fuse = true;
+	t = new_trainer();
+	assert_true(trainer_memory(t, 100, 50, 20, true) < trainer_memory(t, 100, 50, 20, false));
 	trainer_free(t);
 	trainer_free(NULL);
 }
@@ -662,6 +722,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schedules),
 		cmocka_unit_test_setup(step_gradient, start),
+		cmocka_unit_test_setup(frugal_steps_are_the_same, start),
 		cmocka_unit_test_setup(micro_batches_add_up, start),
 		cmocka_unit_test_setup(clipping, start),
 		cmocka_unit_test_setup(decay_is_for_matrices, start),

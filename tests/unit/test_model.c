@@ -379,7 +379,7 @@ static float *pass_gradient(struct pass *c)
 
 	assert_non_null(grads);
 	pass_value(c);
-	decoder_backward(c->d, c->pack, c->rows, c->weights, grads);
+	decoder_backward(c->d, c->pack, c->rows, c->weights, grads, NULL);
 	return grads;
 }
 
@@ -387,7 +387,7 @@ static void open_pass(struct pass *c, struct model *m, const char *ops, struct p
 {
 	struct err err = ERR_INIT;
 
-	*c = (struct pass){m, decoder_new(m, ops_find(ops), true, &err), p,
+	*c = (struct pass){m, decoder_new(m, ops_find(ops), DECODER_KEEP, &err), p,
 		calloc((size_t)p->counted + 1, sizeof *c->rows), check_random(5, p->counted, 1)};
 	assert_true(c->d && c->rows);
 }
@@ -464,7 +464,7 @@ static void gradients_are_added(void **state)
 	once = pass_gradient(&c);
 	twice = pass_gradient(&c);
 	pass_value(&c);
-	decoder_backward(c.d, &p, c.rows, c.weights, twice);
+	decoder_backward(c.d, &p, c.rows, c.weights, twice, NULL);
 	for (size_t i = 0; i < m.params.count; i++)
 		twice[i] /= 2;
 	check_close("twice", twice, once, (int64_t)m.params.count, 1e-6);
@@ -705,7 +705,7 @@ static void logits_come_in_chunks(void **state)
 			want = pass_gradient(&part);
 		} else {
 			pass_value(&part);
-			decoder_backward(part.d, &half[h], part.rows, part.weights, want);
+			decoder_backward(part.d, &half[h], part.rows, part.weights, want, NULL);
 		}
 		b = logps(&part);
 		check_close("log-probs", a + 300 * h, b, 300, 1e-6);
@@ -768,7 +768,7 @@ static void refuse(const char *config, const int32_t *tokens, int64_t prompt, in
 	struct model m;
 
 	init(&m, config, 1);
-	d = decoder_new(&m, ops_find("cpu"), false, &err);
+	d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
 	assert_non_null(d);
 	assert_int_equal(pack_add(&p, tokens, seg, 1, &none, &err), 0);
 	assert_int_equal(decoder_forward(d, &p, rows, &err), code ? -1 : 0);
@@ -803,6 +803,64 @@ static size_t in_use(void)
 	return i.uordblks + i.hblkhd;
 }
 
+/* A decoder that keeps inputs alone comes to the same gradient, in less memory, and says what is complete. */
+
+struct heard {
+	const struct model *m;
+	float *grads, *whole;
+	size_t parts, heard;
+};
+
+static void hear(void *arg, size_t from, size_t to)
+{
+	struct heard *h = arg;
+
+	for (size_t i = from; i < to; i++) {
+		const struct param *p = &h->m->params.param[i];
+
+		assert_memory_equal(h->grads + p->offset, h->whole + p->offset, p->count * sizeof *h->grads);
+		h->heard++;
+	}
+	h->parts++;
+}
+
+static void inputs_are_enough(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(odd); i++) {
+		struct pack p = PACK_INIT;
+		struct model m;
+		struct pass c;
+		struct heard h = {.m = &m};
+		struct decoder_listener listener = {hear, &h};
+		size_t kept;
+
+		init_rough(&m, odd[i], i);
+		add_random_records(&p, 3, m.arch.vocab, 5);
+		open_pass(&c, &m, "cpu", &p);
+		h.whole = pass_gradient(&c);
+		kept = decoder_memory(c.d, p.rows, p.counted, p.longest);
+		decoder_free(c.d);
+		c.d = decoder_new(&m, ops_find("cpu"), DECODER_KEEP_INPUTS, &err);
+		assert_non_null(c.d);
+		assert_true(decoder_memory(c.d, p.rows, p.counted, p.longest) < kept);
+		h.grads = calloc(m.params.count, sizeof *h.grads);
+		assert_non_null(h.grads);
+		pass_value(&c);
+		decoder_backward(c.d, &p, c.rows, c.weights, h.grads, &listener);
+		assert_memory_equal(h.grads, h.whole, m.params.count * sizeof *h.grads);
+		assert_int_equal(h.heard, m.params.n);
+		assert_int_equal(h.parts, m.arch.layers + 2);
+		free(h.grads);
+		free(h.whole);
+		close_pass(&c);
+		pack_release(&p);
+		model_release(&m);
+	}
+}
+
 static void memory_is_reserved_and_grows(void **state)
 {
 	struct pack small = PACK_INIT, large = PACK_INIT;
@@ -820,7 +878,7 @@ static void memory_is_reserved_and_grows(void **state)
 	again = calloc((size_t)large.counted, sizeof *again);
 	assert_true(rows && again);
 	for (int train = 0; train < 2; train++) {
-		d = decoder_new(&m, ops_find("reference"), train, &err);
+		d = decoder_new(&m, ops_find("reference"), train ? DECODER_KEEP : DECODER_FORGET, &err);
 		assert_non_null(d);
 		bytes = decoder_memory(d, large.rows, large.counted, large.longest);
 		assert_true(decoder_memory(d, small.rows, small.counted, small.longest) < bytes);
@@ -838,7 +896,7 @@ static void memory_is_reserved_and_grows(void **state)
 		}
 		/* The same from a decoder that had to grow, and forgot nothing that it had been asked for. */
 		decoder_free(d);
-		d = decoder_new(&m, ops_find("reference"), train, &err);
+		d = decoder_new(&m, ops_find("reference"), train ? DECODER_KEEP : DECODER_FORGET, &err);
 		assert_int_equal(decoder_forward(d, &small, again, &err), 0);
 		assert_int_equal(decoder_reserve(d, 1, 1, 1, &err), 0);
 		assert_int_equal(decoder_forward(d, &large, again, &err), 0);
@@ -880,6 +938,7 @@ int main(void)
 		cmocka_unit_test(logits_come_in_chunks),
 		cmocka_unit_test(packs_without_work),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(inputs_are_enough),
 		cmocka_unit_test(memory_is_reserved_and_grows),
 	};
 
