@@ -78,8 +78,10 @@ static int add(struct reading *d, struct job *job, const struct lines_record *li
 	if (!text || mem_grow(&job->rows, &job->cap, job->n + 1, sizeof *job->rows, err) ||
 		(!d->layout && find_layout(d, line, err)))
 		return -1;
-	job->rows[job->n++] = (struct cmd_row){
-		.file = d->file, .line = line->line, .text = text, .len = line->len, .layout = d->layout};
+	job->rows[job->n++] = (struct cmd_row){.place = {d->file, line->line, line->element},
+		.text = text,
+		.len = line->len,
+		.layout = d->layout};
 	return 0;
 }
 

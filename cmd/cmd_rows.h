@@ -10,10 +10,10 @@
 
 #include "base/sha256.h"
 #include "text/compile.h"
+#include "text/survey.h"
 
 struct cmd_row {
-	const char *file; /* for people */
-	uint64_t line;
+	struct survey_place place; /* file: for people */
 	const char *text; /* as it stood, without white space around it */
 	size_t len;
 	const struct layout *layout; /* NULL where it was not known yet: then the row is no JSON */

@@ -247,7 +247,7 @@ static int open_model(struct run *r, struct err *err)
 static int open_trainer(struct run *r, const struct sizes *z, struct err *err)
 {
 	const struct run_options *o = r->o;
-	const struct ops *ops = ops_find("cpu");
+	const struct ops *ops = cmd_ops(o->dtype);
 	struct trainer_options how = {
 		.loss = o->loss,
 		.clip = o->clip,

@@ -327,10 +327,9 @@ static int put_reject(struct run *r, const struct cmd_row *row, const struct fau
 {
 	struct buf *out = &r->reject;
 
-	buf_add_str(out, "{\"file\":");
-	json_quote_bytes(out, row->file, strlen(row->file));
-	buf_add_fmt(out, ",\"line\":%llu,\"reason\":\"%s\",\"detail\":", (unsigned long long)row->line,
-		fault_name(fault->code));
+	buf_add_char(out, '{');
+	survey_put_place(&row->place, out);
+	buf_add_fmt(out, ",\"reason\":\"%s\",\"detail\":", fault_name(fault->code));
 	json_quote(out, fault->text, strlen(fault->text));
 	if (fault->code != FAULT_NOT_JSON) {
 		buf_add_str(out, ",\"row\":");
@@ -346,11 +345,21 @@ static int put_reject(struct run *r, const struct cmd_row *row, const struct fau
 	return flush_rejects(r, FLUSH, err);
 }
 
+/* "file:12: empty: chosen is empty" */
+static void say_fault(const struct survey_place *at, const char *kind, const struct fault *fault)
+{
+	char element[40] = "";
+
+	if (at->element)
+		snprintf(element, sizeof element, " element %llu:", (unsigned long long)at->element);
+	cmd_say("%s:%llu:%s %s%s: %s", at->file, (unsigned long long)at->line, element, kind, fault_name(fault->code),
+		fault->text);
+}
+
 static int reject(struct run *r, const struct cmd_row *row, const struct fault *fault, struct err *err)
 {
 	if (r->survey.bad <= MAX_NAMED || cmd_verbose)
-		cmd_say("%s:%llu: %s: %s", row->file, (unsigned long long)row->line, fault_name(fault->code),
-			fault->text);
+		say_fault(&row->place, "", fault);
 	else if (r->survey.bad == MAX_NAMED + 1)
 		cmd_say("further bad rows are only counted (-v names them all)");
 	return rejects ? put_reject(r, row, fault, err) : 0;
@@ -371,15 +380,13 @@ static int write_record(struct cmd_records *to, struct probes *by, const struct 
 
 static int put_record(struct run *r, const struct cmd_row *row, struct compiled_record *record, struct err *err)
 {
-	struct survey_place place = {row->file, row->line};
 	struct fault why;
-	int rc = survey_record(&r->survey, &place, &record->rec, &record->lint, &why, err);
+	int rc = survey_record(&r->survey, &row->place, &record->rec, &record->lint, &why, err);
 
 	if (rc < 1)
 		return rc < 0 ? -1 : reject(r, row, &why, err);
 	for (size_t i = 0; cmd_verbose && i < record->lint.n; i++)
-		cmd_say("%s:%llu: note: %s: %s", row->file, (unsigned long long)row->line,
-			fault_name(record->lint.note[i].code), record->lint.note[i].text);
+		say_fault(&row->place, "note: ", &record->lint.note[i]);
 	if (is_kept(&record->rec))
 		return write_record(&r->out, &r->probes[0], &record->rec, err);
 	r->elsewhere++;
@@ -390,7 +397,6 @@ static int take(void *context, const struct cmd_row *row, struct err *err)
 {
 	struct run *r = context;
 	const struct compiled *c = &row->compiled;
-	struct survey_place place = {row->file, row->line};
 	int rc = 0;
 
 	r->survey.rows++;
@@ -398,7 +404,7 @@ static int take(void *context, const struct cmd_row *row, struct err *err)
 	for (size_t i = 0; i < c->n && rc == 0; i++)
 		rc = put_record(r, row, &c->records[i], err);
 	if (!c->n) {
-		survey_fault(&r->survey, &place, &c->fault);
+		survey_fault(&r->survey, &row->place, &c->fault);
 		if (fault_class(c->fault.code) != FAULT_SKIPPED)
 			rc = reject(r, row, &c->fault, err);
 	}

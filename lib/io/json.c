@@ -407,7 +407,7 @@ void json_quote_bytes(struct buf *out, const char *s, size_t n)
 	buf_add_char(out, '"');
 }
 
-void json_put_number(struct buf *out, double x)
+static void put_shortest(struct buf *out, double x, bool single)
 {
 	char text[40];
 
@@ -417,12 +417,22 @@ void json_put_number(struct buf *out, double x)
 	}
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, x);
-		if (strtod(text, NULL) == x)
+		if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
 			break;
 	}
 	if (x == floor(x) && fabs(x) < 0x1p53)
 		snprintf(text, sizeof text, "%.0f", x);
 	buf_add_str(out, text);
+}
+
+void json_put_number(struct buf *out, double x)
+{
+	put_shortest(out, x, false);
+}
+
+void json_put_float(struct buf *out, float x)
+{
+	put_shortest(out, (double)x, true);
 }
 
 void json_write(struct buf *out, const struct json *v)

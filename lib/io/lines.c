@@ -22,6 +22,7 @@ struct lines {
 	size_t at, end, cap; /* what is not handed out yet: data[at] to data[end] */
 	bool eof;
 	uint64_t line; /* of data[at] */
+	uint64_t elements;
 	enum place place;
 	struct buf open; /* the brackets around the place in an element that is being scanned */
 	struct csv csv;
@@ -323,6 +324,7 @@ static int take_element(struct lines *l, struct lines_record *r, struct err *err
 	if (check_size(l, s.n, err))
 		return -1;
 	set_record(r, l->data + l->at, s.n, line);
+	r->element = ++l->elements;
 	l->at += s.n;
 	l->line += s.lines;
 	return 1;

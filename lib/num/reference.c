@@ -336,6 +336,7 @@ const struct kernels kernels_reference = {
 	"reference",
 	gemm,
 	reference_mat_load,
+	reference_to_half,
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

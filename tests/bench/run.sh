@@ -1,8 +1,8 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
-# peak, and as ratios to the oracle's eager PyTorch, all in one run; the speed of pref-fmt; and that of the
-# tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH). BATCHES, STEPS,
-# MODELS, MEGABYTES and TOKENIZERS choose less.
+# peak, and as ratios to the oracle's eager PyTorch; what each optimizer costs; the speed of pref-fmt; and that of the
+# tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
+# BATCHES, STEPS, MODELS, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -13,7 +13,7 @@ export OMP_NUM_THREADS="$threads"
 if grep -q avx512f /proc/cpuinfo; then
 	export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SkylakeX}"
 fi
-tmp=$(mktemp -d)
+first= tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 field() { # field NAME < one line of JSON: its first number of that name
@@ -65,4 +65,12 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
 			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
 	done
+	echo "$model, optimizers: moments, bytes a parameter, MiB, ms an update, that as a ratio to the first"
+	for each in ${OPTIMIZERS:-adamw:f32 adamw:bf16 adamw:int8 rmsprop:f32 rmsprop:bf16 rmsprop:int8 sgd:f32 sgd:bf16 sgd:int8 \
+		lion:f32 lion:bf16 lion:int8 adafactor:f32}; do
+		cost=$("$BENCH/optimizer" "$tmp/$model" "$tmp/ref.tsz" 4 10 "${each%:*}" "${each#*:}")
+		first=${first:-${cost##* }}
+		echo "${each%:*} ${each#*:} $cost $(ratio "${cost##* }" "$first")"
+	done
+	first=
 done

@@ -45,6 +45,10 @@ ok "and is passed over, not bad" || note "$(cat err)"
 pref-fmt -q --jsonl uf.jsonl >r.jsonl && lines pref-fmt --jsonl r.jsonl >got && lines pref-fmt --jsonl uf.jsonl >want
 same got want "rankings with scores read back"
 
+echo '{"prompt":"q","all_generated_responses":["a","b","c"],"all_rm_scores":[0.1,-2.3e-05,16777216]}' >scored.jsonl
+pref-fmt -q --jsonl scored.jsonl | grep -q '"scores":\[16777216,0.1,-2.3e-05\]'
+ok "scores come out as they were written"
+
 # ---- where keys are
 
 cat >nested.jsonl <<'EOF'
@@ -56,6 +60,16 @@ same got want "--map, into objects and lists"
 lines pref-fmt --jsonl --keep-meta --map prompt=data.q --map chosen=data.answers.0.t --map rejected=data.answers.1.t nested.jsonl >got
 grep -q '"meta":{"ok":1}' got
 ok "what is mapped is not kept besides"
+echo '{"input":"q","chosen":"a","rejected":"b"}' >input.jsonl
+lines pref-fmt --jsonl --map instruction=input input.jsonl >got
+cat >want <<'EOF'
+{"prompt":"\n\nHuman: q\n\nAssistant:","chosen":" a","rejected":" b"}
+EOF
+same got want "nor is it read under its own name too"
+echo '{"prompt":"p","chosen":" a","rejected":" b"}' >swap.jsonl
+lines pref-fmt --jsonl --map chosen=rejected --map rejected=chosen swap.jsonl >got
+echo '{"prompt":"p","chosen":" b","rejected":" a"}' >want
+same got want "two keys change places"
 usage "--map: 'prompt' is not of the form KEY=PATH" pref-fmt --map prompt nested.jsonl
 exits 4 "a path that leads nowhere" pref-fmt --map prompt=data.x nested.jsonl
 cat >table.csv <<'EOF'
@@ -179,6 +193,13 @@ pref-fmt -q --max-bad 3 --report report.json nine.jsonl >out 2>err
 [ $? -eq 1 ] && $PYTHON -c 'import json; r = json.load(open("report.json"))["faults"]["identical"]; assert r["count"] == 9 and len(r["examples"]) == 5'
 ok "also where there are too many bad rows, with five examples a code"
 
+echo '[{"prompt":"p","chosen":" a","rejected":" b"},{"prompt":"q","chosen":" a","rejected":" a"},7]' >one-line.json
+exits 1 "elements of an array on one line" pref-fmt --report report.json --rejects rejects.jsonl one-line.json
+grep -q '^pref-fmt: one-line.json:1: element 2: identical: ' err && grep -q '^pref-fmt: one-line.json:1: element 3: not-object: ' err &&
+	grep -q '^{"file":"one-line.json","line":1,"element":3,"reason":"not-object",' rejects.jsonl &&
+	grep -q '"examples":\[{"file":"one-line.json","line":1,"element":2,"detail"' report.json
+ok "are told apart" || note "$(cat err rejects.jsonl report.json)"
+
 # ---- what is held out, and splits
 
 head -n 1 odd.jsonl >test.jsonl
@@ -259,7 +280,7 @@ END
 	ok "refused otherwise" || note "$(cat err)"
 	pref-fmt --max-bad 3 --jsonl deep.jsonl$x >got 2>err && [ "$(wc -l <got)" -eq 1 ] && [ "$(grep -c 'nested too deep$' err)" -eq 3 ]
 	ok "nested 100,000 deep$x" || note "$(cat err)"
-	pref-fmt --max-bad 1 --jsonl deep.json$x >got 2>err && [ "$(wc -l <got)" -eq 1 ] && grep -q "deep.json$x:2: not-json: .*nested too deep$" err
+	pref-fmt --max-bad 1 --jsonl deep.json$x >got 2>err && [ "$(wc -l <got)" -eq 1 ] && grep -q "deep.json$x:2: element 2: not-json: .*nested too deep$" err
 	ok "in an array" || note "$(cat err)"
 	pref-fmt -q --jsonl --keep-meta large.jsonl$x | sed 's/.*"n":\(.*\)}}/\1/' | tr '\n' ' ' >got
 	is "$(cat got)" "9007199254740993 -123456789012345678901234567890 1.0 1e300 " "numbers keep their digits$x"

@@ -209,8 +209,8 @@ cmp r.jsonl again.jsonl && [ ! -e no.tsz ]
 ok "also where there are too many"
 $PYTHON -c 'import json; json.dump([{"text": ""}, {"text": "a\nb"}, {"text": 7, "x": [1, {}]}], open("p.json", "w"), indent=1)'
 fails 1 "2 bad rows of 3 (1 wrong-type, 1 empty); --max-bad is 0" pref-fmt --rejects r.jsonl p.json
-{ echo "pref-fmt: p.json:2: empty: the completion is empty"
-	echo "pref-fmt: p.json:8: wrong-type: 'text' is a number, not a string"; } >want
+{ echo "pref-fmt: p.json:2: element 1: empty: the completion is empty"
+	echo "pref-fmt: p.json:8: element 3: wrong-type: 'text' is a number, not a string"; } >want
 sed '$d' fails.err >got
 same got want "lines of elements"
 [ "$(wc -l <r.jsonl)" -eq 2 ] && grep -q '"row":{   "text": 7,' r.jsonl

@@ -57,6 +57,19 @@ for rule in $rules; do
 		[ "$rule" = dpo-paper ] || agrees "EOS is there" MODEL ended.tsz "$rule" "$@"
 	done
 done
+cat >ranking.jsonl <<'END'
+{"prompt":"a b c ","completions":["c a b","x","b"]}
+{"prompt":"a","completions":[" b"," b b b b b"," c"," a a"]}
+END
+echo '{"prompt":"a b c ","completion":"c a b","label":true}' >single.jsonl
+for x in ranking single; do
+	pref-fmt -q -o $x.tsz $x.jsonl || exit 1
+	agrees $x MODEL $x.tsz trl --max-length 5 --truncate keep-end
+	agrees $x MODEL $x.tsz trl-0.28 --max-length 4 --max-prompt 2
+	agrees $x MODEL $x.tsz dpo-paper --max-length 5 --max-prompt 2
+	agrees $x MODEL $x.tsz llama-factory --max-length 5
+	agrees $x MODEL $x.tsz openrlhf --max-length 8
+done
 agrees "EOS after a template" MODEL rendered.tsz trl-0.28 --eos always --rendered
 agrees "EOS after a template" MODEL rendered.tsz llama-factory --eos always --max-length 6 --rendered
 agrees "no EOS" MODEL traps.tsz llama-factory --eos never

@@ -339,6 +339,7 @@ const struct kernels VEC_NAME(kernels) = {
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
 	VEC_NAME(mat_load),
+	VEC_NAME(to_half),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,
