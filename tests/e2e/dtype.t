@@ -53,9 +53,10 @@ ok "the gate holds"
 train f single.tsz && $PYTHON - <<'EOF'
 import json
 a, b = ([json.loads(l) for l in open(t + ".log")] for t in ("h", "f"))
-raise SystemExit(len(a) != len(b) or any(abs(x["loss"] - y["loss"]) > 0.1 or abs(x["grad_norm"] / y["grad_norm"] - 1) > 0.1 for x, y in zip(a, b)))
+raise SystemExit(len(a) != len(b) or any(abs(x["loss"] - y["loss"]) > 0.01 or abs(x["grad_norm"] / y["grad_norm"] - 1) > 0.02
+                                         for x, y in zip(a[:2], b[:2])))
 EOF
-ok "losses and gradients' norms within a tenth of single precision"
+ok "losses within 0.01 and gradients' norms within 2 % of single precision, before steps part"
 train h1 --dtype bf16 -@ 1 half.tsz && cmp h/model.safetensors h1/model.safetensors
 ok "training too, at any number of threads"
 ok "an adapter on a base in four bits" sh -c "ref-logp -q -m '$real' --dtype bf16 --quantize nf4 -o q.tsz tokens.tsz &&
