@@ -82,7 +82,8 @@ $(ORACLE): $B/oracle/%: $B/tests/oracle/%.o $B/libpreftools.a
 
 # ---- tests
 
-check: unit e2e
+# Benches are built too, so that they can still be run when they are wanted.
+check: unit e2e $(BENCHES)
 
 unit: $(TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' $(sort $(TESTS))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cmd/cmd.h"
 #include "io/modeldir.h"
 #include "model/apply.h"
 
@@ -28,6 +29,17 @@ int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, 
 			"the stream's vocabulary of %lld is larger than the model's of %lld (--allow-mismatch to go on)",
 			(long long)schema->vocab, (long long)m->arch.vocab);
 	return 0;
+}
+
+const char *const cmd_dtype_names[] = {"f32", "bf16", NULL};
+
+const struct ops *cmd_ops(int dtype)
+{
+	const struct ops *ops = ops_find(dtype ? "half" : "cpu");
+
+	if (!ops)
+		cmd_usage("--dtype bf16: this processor does not multiply BF16");
+	return ops;
 }
 
 const char *const cmd_quantize_names[] = {"none", "int8", "nf4", NULL};

@@ -12,6 +12,12 @@
 int cmd_check_stream(const struct meta *meta, const struct pref_schema *schema, const char *folder,
 	const struct model *m, bool allow, struct err *err);
 
+/* The option --dtype: in which precision matrices are multiplied. */
+extern const char *const cmd_dtype_names[];
+
+/* The operations of that precision; a usage error where the processor has not got them. */
+const struct ops *cmd_ops(int dtype);
+
 /* The option --quantize: how the layers' matrices are kept; 0 is not at all. */
 extern const char *const cmd_quantize_names[];
 

@@ -35,16 +35,19 @@ void cmd_prompts_close(struct cmd_prompts *p)
 	arena_release(&p->arena);
 }
 
-/* The text's tokens: what the post-processor puts in front, unless a template made the text; nothing behind. */
-static int encode(struct cmd_prompts *p, struct cmd_prompt *out, const char *text, size_t n, bool rendered,
-	struct err *err)
+/*
+ * The text's tokens: what the post-processor puts in front, unless a template made the text; nothing behind. plain:
+ * where it has no special tokens (io/pref.h), or NULL.
+ */
+static int encode(struct cmd_prompts *p, struct cmd_prompt *out, const char *text, const uint8_t *plain, size_t n,
+	bool rendered, struct err *err)
 {
 	size_t inside;
 
 	p->ids.n = 0;
 	if (utf8_valid_prefix(text, n) < n)
 		return err_set(err, ERR_CORRUPT, "byte %zu is not UTF-8", utf8_valid_prefix(text, n));
-	if (encoder_encode_at(p->encoder, text, n, n, rendered ? 0 : ENCODE_SPECIAL, &p->ids, &inside, err))
+	if (encoder_encode_at(p->encoder, text, plain, n, n, rendered ? 0 : ENCODE_SPECIAL, &p->ids, &inside, err))
 		return -1;
 	out->text = text;
 	out->len = n;
@@ -65,7 +68,8 @@ static int next_of_stream(struct cmd_prompts *p, struct cmd_prompt *out, struct 
 		out->token = rec.tokens + rec.seg[0];
 		return 1;
 	}
-	rc = encode(p, out, rec.text + rec.seg[0], (size_t)pref_len(&rec, 0), p->rendered, err);
+	rc = encode(p, out, rec.text + rec.seg[0], rec.plain ? rec.plain + rec.seg[0] : NULL,
+		(size_t)pref_len(&rec, 0), p->rendered, err);
 	return rc < 0 ? err_at(err, "record %016llx", (unsigned long long)rec.id) : rc;
 }
 
@@ -124,7 +128,7 @@ static int read_row(struct cmd_prompts *p, const struct json *row, struct cmd_pr
 		return -1;
 	/* The row does not last. */
 	part.text = arena_copy(&p->arena, part.text, part.len, err);
-	if (!part.text || encode(p, out, part.text, part.len, rendered, err) < 0)
+	if (!part.text || encode(p, out, part.text, NULL, part.len, rendered, err) < 0)
 		return -1;
 	return read_id(json_get(row, "id"), &out->id) ? 1 : make_id(out, err);
 }
@@ -135,7 +139,7 @@ static int read_line(struct cmd_prompts *p, const struct lines_record *line, str
 	int rc;
 
 	if (p->kind == PROMPTS_LINES)
-		return encode(p, out, line->text, line->len, false, err) < 0 ? -1 : make_id(out, err);
+		return encode(p, out, line->text, NULL, line->len, false, err) < 0 ? -1 : make_id(out, err);
 	row = json_parse(line->text, line->len, err);
 	rc = row ? read_row(p, row, out, err) : -1;
 	json_free(row);

@@ -26,6 +26,7 @@ struct run_options {
 	const char *folder, *config; /* one of them */
 	const char *apply;	     /* an update to begin with; NULL */
 	int quantize;		     /* cmd_quantize_names */
+	int dtype;		     /* cmd_dtype_names */
 	bool lora;
 	struct adapter_options adapter; /* with lora */
 	const char *settings;	     /* the folder that tokenizer and config are copied from */

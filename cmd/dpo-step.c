@@ -39,6 +39,8 @@ static const struct cmd_option options[] = {
 	{'o', "output", "OUT", CMD_STRING, &o.io.output, .private = true,
 		.help = "folder for the model, or FILE.tsz or - for an update"},
 	CMD_LORA_OPTIONS(lora),
+	{0, "dtype", "TYPE", CMD_CHOICE, &o.dtype, .choices = cmd_dtype_names,
+		.help = "of matrix products: f32 (default), bf16"},
 	CMD_LOSS_OPTIONS(loss),
 	{0, "reference", "NAME", CMD_STRING, &o.reference, .help = "the reference's column (default ref)"},
 	{0, "sync-ref", "N:A", CMD_STRING, &sync_ref,
@@ -109,7 +111,7 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"dpo-step",
-	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS CMD_LOSS_SYNOPSIS
+	"-m MODEL | --init CONFIG [--apply UPDATE] -o OUT [-qv] " CMD_LORA_SYNOPSIS "[--dtype f32|bf16] " CMD_LOSS_SYNOPSIS
 	"[--reference NAME] [--sync-ref N:A] [--lr X] [--epochs N] [--max-steps N] [--batch-size N] "
 	"[--schedule linear|cosine|constant|inverse_sqrt|wsd] [--warmup X] [--decay X] [--min-lr X] [--clip X] "
 	"[--optimizer adamw|rmsprop|sgd|lion|adafactor] [--moments f32|bf16|int8] [--weight-decay X] [--beta1 X] "

@@ -16,13 +16,12 @@ static int dtype, quantize;
 static int64_t batch_tokens = 2048;
 static bool no_tokens, allow_mismatch;
 
-static const char *const dtypes[] = {"f32", NULL};
-
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder with config.json and safetensors"},
 	{0, "apply", "UPDATE", CMD_PATH, &apply, .help = "compute with this update of MODEL"},
 	{0, "as", "NAME", CMD_STRING, &name, .help = "the columns' name: logp.NAME, tlogp.NAME (default ref)"},
-	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = dtypes, .help = "computing in f32 (default)"},
+	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = cmd_dtype_names,
+		.help = "of matrix products: f32 (default), bf16"},
 	{0, "quantize", "TYPE", CMD_CHOICE, &quantize, .choices = cmd_quantize_names,
 		.help = "round the layers' matrices to blocks: none (default), int8, nf4"},
 	{0, "no-tokens", 0, CMD_FLAG, &no_tokens, .help = "sums only, no tlogp.NAME"},
@@ -34,7 +33,7 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"ref-logp",
-	"-m MODEL [-quv] [--apply UPDATE] [--as NAME] [--dtype f32] [--quantize none|int8|nf4] [--no-tokens] [--batch-tokens N] "
+	"-m MODEL [-quv] [--apply UPDATE] [--as NAME] [--dtype f32|bf16] [--quantize none|int8|nf4] [--no-tokens] [--batch-tokens N] "
 	"[--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] [FILE ...]\n",
 	options};
 
@@ -108,7 +107,7 @@ static int describe(struct meta *meta, struct pref_schema *schema, const char *m
 	if (meta_set(meta, key, model, err))
 		return -1;
 	snprintf(key, sizeof key, "logp.%s.numerics", name);
-	snprintf(value, sizeof value, "%s %s", dtypes[dtype], ops);
+	snprintf(value, sizeof value, "%s %s", cmd_dtype_names[dtype], ops);
 	return meta_set(meta, key, value, err) || cmd_add_prov(&io, meta, inputs, err);
 }
 
@@ -116,7 +115,7 @@ static int run(char **paths, int n, struct err *err)
 {
 	struct tsreader_options in_options = cmd_reader_options(&io);
 	struct tswriter_options out_options = cmd_writer_options(&io);
-	const struct ops *ops = ops_find("cpu");
+	const struct ops *ops = cmd_ops(dtype);
 	struct batch b = {.arena = ARENA_INIT, .pack = PACK_INIT};
 	struct model m;
 	struct meta meta = META_INIT;

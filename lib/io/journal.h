@@ -26,10 +26,7 @@ struct journal {
 	struct buf text; /* that waits for a member */
 };
 
-#define JOURNAL_INIT                                                                               \
-	{                                                                                          \
-		.fd = -1, .text = BUF_INIT                                                         \
-	}
+#define JOURNAL_INIT {.fd = -1, .text = BUF_INIT}
 
 /*
  * path "-": standard output; NULL: none, and all calls then do nothing. from: bytes that the file has from before and

@@ -141,12 +141,50 @@ static void remove_folder(const char *path)
 	rmdir(path);
 }
 
+/* The old folder steps aside first, and back if the new one cannot take its place. */
+static int replace_in_two(struct modelout *m, struct err *err)
+{
+	static const char suffix[] = ".old";
+	size_t n = strlen(m->temporary);
+	char *aside = mem_new(n + sizeof suffix, 1, err);
+
+	if (!aside)
+		return -1;
+	memcpy(aside, m->temporary, n);
+	strcpy(aside + n, suffix);
+	if (rename(m->path, aside)) {
+		err_sys(err, "%s", m->path);
+		free(aside);
+		return -1;
+	}
+	if (rename(m->temporary, m->path)) {
+		err_sys(err, "%s", m->path);
+		if (rename(aside, m->path))
+			err_at(err, "what it was is now %s", aside);
+		free(aside);
+		return -1;
+	}
+	free(m->temporary);
+	m->temporary = aside;
+	return 0;
+}
+
+/* The path gets the new folder, m->temporary becomes the old one. At a stroke, but on file systems that cannot. */
+static int replace(struct modelout *m, struct err *err)
+{
+	if (renameat2(AT_FDCWD, m->temporary, AT_FDCWD, m->path, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return err_sys(err, "%s", m->path);
+	return replace_in_two(m, err);
+}
+
 int modelout_commit(struct modelout *m, struct err *err)
 {
 	bool old = access(m->path, F_OK) == 0;
 
-	if (renameat2(AT_FDCWD, m->temporary, AT_FDCWD, m->path, old ? RENAME_EXCHANGE : 0))
-		return err_sys(err, "%s", m->path);
+	if (old ? replace(m, err) : rename(m->temporary, m->path) ? err_sys(err, "%s", m->path) : 0)
+		return -1;
 	if (old)
 		remove_folder(m->temporary);
 	free(m->temporary);

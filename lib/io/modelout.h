@@ -39,6 +39,10 @@ int modelout_tensors(struct modelout *m, const char *name, struct safetensors *d
 	const void *(*get)(void *arg, const struct safetensor *t, struct err *err), void *arg,
 	struct err *err);
 
+/*
+ * On failure the path is as it was. File systems that cannot exchange two names (NFS is one) have a moment in which an
+ * old folder is beside its path, as PATH.tmp.XXXXXX.old, and the path names nothing.
+ */
 int modelout_commit(struct modelout *m, struct err *err);
 void modelout_close(struct modelout *m); /* removes what was not committed */
 

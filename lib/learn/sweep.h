@@ -29,10 +29,7 @@ struct sweep {
 };
 
 /* To be set: whether all records have a reference's log-probs, and labels. */
-#define SWEEP_INIT                                                                                 \
-	{                                                                                          \
-		.n = 0                                                                             \
-	}
+#define SWEEP_INIT {.n = 0}
 
 void sweep_release(struct sweep *s);
 
@@ -68,8 +65,7 @@ struct sweep_row {
 	double chosen, rejected; /* mean absolute gradient; NAN where there are none of that side */
 	double effective; /* records: (sum of weights)^2 / sum of their squares; 0 where all are 0 */
 	int tops;
-	struct sweep_share
-		top[SWEEP_TOP]; /* the heaviest first, equal ones as they came; none of weight 0 */
+	struct sweep_share top[SWEEP_TOP]; /* the heaviest first; none of weight 0 */
 };
 
 /* Once through all records; the loss's state begins anew. The loss must be settled, and fit. */

@@ -263,7 +263,7 @@ void decoder_walk(struct decoder *d, const struct pack *p)
 	struct mat embed = model_mat(d->m, ROLE_EMBED, 0), places = model_mat(d->m, ROLE_PLACES, 0);
 
 	set_turns(d, p);
-	adapter_refresh(d->m, ops);
+	adapter_refresh(d->m, ops_find("cpu"));
 	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);
 	for (int64_t l = 0; l < a->layers; l++)
 		decoder_layer(d, layer_of(d, l), (int)l, p, l + 1 == a->layers ? d->last : layer_of(d, l + 1)->x);

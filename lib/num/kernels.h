@@ -9,6 +9,8 @@
 #ifndef NUM_KERNELS_H
 #define NUM_KERNELS_H
 
+#include <string.h>
+
 #include "num/ops.h"
 
 struct kernels {
@@ -28,6 +30,9 @@ struct kernels {
 
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
 	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
+
+	/* n floats to BF16, to nearest even; NaN stays NaN. */
+	void (*to_half)(uint16_t *half, const float *x, int64_t n);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
@@ -99,10 +104,25 @@ void reference_moment_load(float *x, const struct moment *m, int64_t from, int64
 void reference_moment_store(const struct moment *m, const float *x, int64_t from, int64_t n, uint32_t noise);
 
 /* Of the reference, in mat.c. */
+void reference_to_half(uint16_t *half, const float *x, int64_t n);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 /* oneDNN's matrix product, in the calling thread alone. */
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
+
+static inline float half_to_float(uint16_t half)
+{
+	uint32_t bits = (uint32_t)half << 16;
+	float x;
+
+	memcpy(&x, &bits, sizeof x);
+	return x;
+}
+
+/* The same of BF16 with float32 sums, and whether the library has it; otherwise it is made in plain loops. */
+void gemm_half_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
+	int64_t ldb, float *c, int64_t ldc, bool add);
+bool gemm_half_supported(void);
 
 #endif

@@ -60,6 +60,11 @@ void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, 
 	}
 }
 
+void reference_to_half(uint16_t *half, const float *x, int64_t n)
+{
+	dtype_from_f32(half, x, BF16, (size_t)n);
+}
+
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns)
 {
 	const int8_t *bytes = data;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "num/adafactor.h"
+#include "num/half.h"
 #include "num/kernels.h"
 
 /*
@@ -104,6 +105,8 @@ static void gemm_mat(const struct ops *ops, int64_t m, const float *a, int64_t l
 	int64_t n = turned ? w->in : w->out, depth = turned ? w->out : w->in;
 	bool tb = w->in_first == turned;
 
+	if (ops->half && half_product(ops, m, a, lda, w, turned, c, ldc, add))
+		return;
 	if (w->type == MAT_F32)
 		gemm(ops->kernels, false, tb, m, n, depth, a, lda, w->data, mat_columns(w), c, ldc, add);
 	else
@@ -168,13 +171,21 @@ static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, con
 	gemm_mat(ops, rows, dy, ldy, w, true, dx, ldx, add);
 }
 
+/* c[m, n] += a[rows, m] transposed times b[rows, n]. */
+static void outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
+	int64_t n, int64_t rows)
+{
+	if (!ops->half || !half_outer(ops, c, a, lda, m, b, ldb, n, rows))
+		gemm(ops->kernels, true, false, m, n, rows, a, lda, b, ldb, c, n, true);
+}
+
 static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, const float *dy, int64_t ldy,
 	const float *x, int64_t ldx, const struct mat *w, int64_t rows)
 {
 	if (dw && w->in_first)
-		gemm(ops->kernels, true, false, w->in, w->out, rows, x, ldx, dy, ldy, dw, w->out, true);
+		outer(ops, dw, x, ldx, w->in, dy, ldy, w->out, rows);
 	else if (dw)
-		gemm(ops->kernels, true, false, w->out, w->in, rows, dy, ldy, x, ldx, dw, w->in, true);
+		outer(ops, dw, dy, ldy, w->out, x, ldx, w->in, rows);
 	if (!dbias)
 		return;
 #pragma omp parallel for
@@ -504,22 +515,23 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 		update_part(ops->kernels, w, m, v, g, i, least(i + ELEMENTS, n), o);
 }
 
-#define TABLE(its_name, its_kernels) \
+#define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, linear_forward, linear_apart, linear_backward_x, mat_load, linear_backward_w, \
+		its_name, its_kernels, its_half, linear_forward, linear_apart, linear_backward_x, mat_load, linear_backward_w, \
 			embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 
-static const struct ops reference = TABLE("reference", &kernels_reference);
+static const struct ops reference = TABLE("reference", &kernels_reference, false);
 
 #if defined(__x86_64__)
 extern const struct kernels kernels_v3, kernels_v4;
-static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3), cpu_v4 = TABLE("cpu-v4", &kernels_v4);
+static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, false),
+	cpu_v4 = TABLE("cpu-v4", &kernels_v4, false), half_v4 = TABLE("half-v4", &kernels_v4, true);
 #endif
 extern const struct kernels kernels_base;
-static const struct ops cpu_base = TABLE("cpu-base", &kernels_base);
+static const struct ops cpu_base = TABLE("cpu-base", &kernels_base, false);
 
 const struct ops *ops_find(const char *name)
 {
@@ -530,6 +542,8 @@ const struct ops *ops_find(const char *name)
 	bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 
+	if (!strcmp(name, "half"))
+		return v4 && half_supported() ? &half_v4 : NULL;
 	if (v4 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v4")))
 		return &cpu_v4;
 	if (v3 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v3")))

@@ -192,6 +192,7 @@ struct kernels;
 struct ops {
 	const char *name;
 	const struct kernels *kernels; /* of a processor backend */
+	bool half;		       /* linear_*() multiply BF16, num/half.h */
 
 	/* y[rows, out] = x[rows, in] times w, plus bias[out] unless NULL; added to y if add. ldx,
 	 * ldy: floats a row. */
@@ -330,7 +331,10 @@ struct ops {
 		int64_t rows, int64_t columns, const struct adafactor *o, double *scratch);
 };
 
-/* "cpu", the fastest for this processor, or "reference", the definition; NULL for others. */
+/*
+ * "cpu", the fastest for this processor; "half", the same with matrix products in BF16, NULL where the processor has
+ * none; or "reference", the definition; NULL for others.
+ */
 const struct ops *ops_find(const char *name);
 
 #endif

@@ -375,6 +375,7 @@ const struct kernels kernels_reference = {
 	gemm_apart,
 	NULL,
 	reference_mat_load,
+	reference_to_half,
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

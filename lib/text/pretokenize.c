@@ -14,12 +14,13 @@
 enum behavior { REMOVED, ISOLATED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS };
 
 struct step {
-	enum step_kind { SPLIT, CHARACTERS, WORDS, METASPACE, BYTE_LEVEL } kind;
+	enum step_kind { SPLIT, CHARACTERS, LENGTH, WORDS, METASPACE, BYTE_LEVEL } kind;
 	struct pattern *pattern;       /* SPLIT; BYTE_LEVEL: NULL where it does not split */
 	bool (*is_match)(uint32_t cp); /* CHARACTERS */
 	enum behavior behavior;	       /* SPLIT, CHARACTERS */
 	bool invert;		       /* SPLIT */
 	bool prefix_space;	       /* BYTE_LEVEL */
+	int64_t length;		       /* LENGTH: characters of each word */
 	struct metaspace metaspace;
 };
 
@@ -70,6 +71,19 @@ static int load_byte_level(const struct json *v, struct step *step, struct err *
 	return use_regex && !step->pattern ? -1 : 0;
 }
 
+static int load_delimiter(const struct json *v, struct step *step, struct err *err)
+{
+	size_t n;
+	const char *text = json_string(json_get(v, "delimiter"), &n);
+
+	step->kind = SPLIT;
+	step->behavior = REMOVED;
+	if (!text || !n || uchar_size(*text) != n)
+		return err_set(err, ERR_CORRUPT, "delimiter must be one character");
+	step->pattern = pattern_new_string(text, n, err);
+	return step->pattern ? 0 : -1;
+}
+
 static int load_step(const struct json *v, const char *type, struct step *step, struct err *err)
 {
 	bool each = false;
@@ -81,6 +95,16 @@ static int load_step(const struct json *v, const char *type, struct step *step, 
 	if (!strcmp(type, "Metaspace")) {
 		step->kind = METASPACE;
 		return metaspace_load(&step->metaspace, v, err);
+	}
+	if (!strcmp(type, "CharDelimiterSplit"))
+		return load_delimiter(v, step, err);
+	if (!strcmp(type, "FixedLength")) {
+		step->kind = LENGTH;
+		step->length = 5;
+		return field_int(v, "length", true, INT32_MAX, &step->length, err) == 0 &&
+				       step->length
+			       ? 0
+			       : err_set(err, ERR_CORRUPT, "length must be a number from 1");
 	}
 	step->kind = CHARACTERS;
 	if (!strcmp(type, "Digits")) {
@@ -115,6 +139,16 @@ static int load_sequence(struct pretokenize *t, const struct json *list, struct 
 	return 0;
 }
 
+static int add_characters(struct pretokenize *t, bool (*is_match)(uint32_t cp),
+	enum behavior behavior, struct err *err)
+{
+	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
+		return -1;
+	t->steps[t->n++] = (struct step){
+		.kind = CHARACTERS, .is_match = is_match, .behavior = behavior};
+	return 0;
+}
+
 static int load(struct pretokenize *t, const struct json *v, struct err *err)
 {
 	const char *type = json_text(json_get(v, "type"));
@@ -123,6 +157,11 @@ static int load(struct pretokenize *t, const struct json *v, struct err *err)
 		return err_set(err, ERR_CORRUPT, "a pre_tokenizer without a type");
 	if (!strcmp(type, "Sequence"))
 		return load_sequence(t, json_get(v, "pretokenizers"), err);
+	if (!strcmp(type, "BertPreTokenizer"))
+		return add_characters(t, uchar_is_space, REMOVED, err) ||
+				       add_characters(t, uchar_is_punctuation, ISOLATED, err)
+			       ? -1
+			       : 0;
 	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
 		return -1;
 	memset(&t->steps[t->n], 0, sizeof *t->steps);
@@ -216,15 +255,32 @@ static int join_last(struct joiner *j, struct err *err)
 	return j->held ? add_word(j->out, j->at, j->end, err) : 0;
 }
 
-/* One word of text at the matches of a pattern. */
+/* One word of text at the matches of a pattern written out by hand, which cover all of it. */
+static int split_scan(enum scan_rule rule, const char *text, struct word word, struct words *out,
+	struct err *err)
+{
+	size_t end;
+
+	for (size_t at = 0; at < word.n; at = end) {
+		end = scan_next(rule, text + word.at, word.n, at);
+		if (add_word(out, word.at + at, word.at + end, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Likewise at the matches of any pattern. */
 static int split_pattern(const struct step *step, struct matcher *m, const char *text,
 	struct word word, struct words *out, struct err *err)
 {
 	struct joiner j = {.behavior = step->behavior, .out = out};
 	struct pattern_search search = PATTERN_SEARCH(text + word.at, word.n);
+	enum scan_rule rule = pattern_rule(step->pattern);
 	size_t end = 0;
 	int found;
 
+	if (rule != SCAN_NONE && step->behavior == ISOLATED)
+		return split_scan(rule, text, word, out, err);
 	while ((found = pattern_next(step->pattern, m, &search, err)) > 0) {
 		if (end < search.start &&
 			join(&j, word.at + end, word.at + search.start, step->invert, err))
@@ -280,6 +336,20 @@ static int split_words(const char *text, struct word word, struct words *out, st
 		last = kind;
 	}
 	return last ? add_word(out, (size_t)(from - text), (size_t)(end - text), err) : 0;
+}
+
+static int split_length(const struct step *step, const char *text, struct word word,
+	struct words *out, struct err *err)
+{
+	size_t at = word.at, end = at, stop = at + word.n;
+
+	for (; at < stop; at = end) {
+		for (int64_t i = 0; i < step->length && end < stop; i++)
+			end += uchar_size(text[end]);
+		if (add_word(out, at, end, err))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- rewriting: words of one text to words of another */
@@ -410,6 +480,8 @@ static int act_on(const struct step *step, enum action action, struct run *run, 
 		return rewrite_metaspace(step, r, word, out, err);
 	if (step->kind == CHARACTERS)
 		return split_characters(step, run->text, word, out, err);
+	if (step->kind == LENGTH)
+		return split_length(step, run->text, word, out, err);
 	if (step->kind == WORDS)
 		return split_words(run->text, word, out, err);
 	return split_pattern(step, run->m, run->text, word, out, err);
@@ -425,7 +497,7 @@ static int act(const struct step *step, enum action action, struct run *run, str
 	out->n = 0;
 	if (rewrites) {
 		buf_clear(r.out);
-		*r.places = (struct places){{0, 0}};
+		*r.places = (struct places){.at = {0}};
 	}
 	for (size_t i = 0; i < in->n; i++) {
 		if (rewrites)
@@ -449,12 +521,12 @@ static int act(const struct step *step, enum action action, struct run *run, str
 }
 
 const struct words *pretokenize_run(const struct pretokenize *t, struct pretokenize_work *w,
-	struct matcher *m, const char **text, size_t n, struct places *places, struct err *err)
+	struct matcher *m, const char **text, size_t *n, struct places *places, struct err *err)
 {
-	struct run run = {w, m, *text, n, places, 0, 0};
+	struct run run = {w, m, *text, *n, places, 0, 0};
 
 	w->words[0].n = 0;
-	if (add_word(&w->words[0], 0, n, err))
+	if (add_word(&w->words[0], 0, *n, err))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct step *step = &t->steps[i];
@@ -467,5 +539,6 @@ const struct words *pretokenize_run(const struct pretokenize *t, struct pretoken
 			return NULL;
 	}
 	*text = run.text;
+	*n = run.n;
 	return &w->words[run.words];
 }

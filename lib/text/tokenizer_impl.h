@@ -6,18 +6,18 @@
 
 #include "base/buf.h"
 #include "text/added.h"
-#include "text/bpe.h"
 #include "text/decode.h"
 #include "text/normalize.h"
 #include "text/pretokenize.h"
 #include "text/texts.h"
 #include "text/tokenizer.h"
 #include "text/vocab.h"
+#include "text/wordmodel.h"
 
 struct tokenizer {
 	struct normalize *normalize;
 	struct pretokenize *pretokenize;
-	struct bpe *model;
+	struct wordmodel *model;
 	bool byte_level;	      /* pretokenize_is_byte_level */
 	struct vocab added;	      /* added tokens by content */
 	struct added raw, normalized; /* found in the text, and in the normalized text */
@@ -25,6 +25,7 @@ struct tokenizer {
 	struct decode *decode;
 	struct texts texts; /* what decode gets for each id */
 	int32_t bos, eos;
+	struct buf eos_text;
 	char sha256[65];
 	struct buf warning;
 };

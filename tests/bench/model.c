@@ -77,8 +77,8 @@ int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	struct batch b = BATCH_INIT;
-	struct trainer_options o = {{LOSS_SIGMOID, 0.1, 0}, 1, 0.9, 0.999, 1e-8, 0, 2048};
-	struct trainer_step s;
+	struct trainer_options o = {.clip = 1, .optimizer = optimizer_defaults(OPTIMIZER_ADAMW), .batch_tokens = 2048};
+	struct judge_step s;
 	struct prefstore *data;
 	struct trainer *t;
 	struct decoder *d;
@@ -92,6 +92,8 @@ int main(int argc, char **argv)
 	batch = atoll(argv[3]);
 	steps = atoll(argv[4]);
 	data = prefstore_open(argv + 2, 1, ".", 0, &err);
+	if (loss_parse(&o.loss, "sigmoid", &err) || loss_settle(&o.loss, &err))
+		die(&err);
 	if (!data || model_open(&m, argv[1], MODEL_TRAIN, &err))
 		die(&err);
 	modeldir_forget(&m.dir);
@@ -104,7 +106,8 @@ int main(int argc, char **argv)
 
 		batch_clear(&b);
 		for (int64_t j = 0; j < batch; j++)
-			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, &err))
+			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, false,
+				    &err))
 				die(&err);
 		start = now();
 		for (int64_t j = 0; j < batch; j++)
@@ -128,7 +131,8 @@ int main(int argc, char **argv)
 	for (int64_t i = -1; t && i < steps; i++) {
 		batch_clear(&b);
 		for (int64_t j = 0; j < batch; j++)
-			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, &err))
+			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, false,
+				    &err))
 				die(&err);
 		start = now();
 		if (trainer_step(t, b.examples, batch, 1e-6, &s, &err))

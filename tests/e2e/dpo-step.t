@@ -515,11 +515,12 @@ print(next(i for i, r in enumerate(map(json.loads, open("train.jsonl")))
            if 49 in r["prompt"] + r["chosen"][:-1] + r["rejected"][:-1]))')
 exits 1 "in one record only" dpo-step -q -m inf -o no --allow-mismatch --no-shuffle --batch-size 1 train.tsz
 says "dpo-step: step $((n + 1)), record $(sed -n $((n + 1))p ids.train): a log-prob is nan" "step and record are named"
-exits 1 "a run that explodes" dpo-step -q -m llama -o no --lr 1000 --weight-decay 10 --epochs 100 --emit no.tsz --log log train.tsz
+exits 1 "a run that explodes" dpo-step -q -m llama -o no --lr 1000 --weight-decay 10 --epochs 100 --emit no.tsz --log log --log-records rec.gz train.tsz
 grep -q '^dpo-step: step [0-9]*, record.* [0-9a-f]*: .* is .*\(nan\|inf\)$' err
 ok "is stopped" || note "$(cat err)"
-[ -s log ]
-ok "its log stays"
+[ -s log ] && [ "$(zcat rec.gz | tail -n 1 | sed 's/,"epoch.*//')" = "$(tail -n 1 log | sed 's/,"epoch.*//')" ]
+ok "its logs stay, to the last step"
+rm -f rec.gz
 nothing_left "nothing else does"
 
 # ---- where it writes

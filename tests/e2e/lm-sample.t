@@ -129,7 +129,7 @@ exits 2 "text has no columns" lm-sample -m llama --jsonl --no-tokens prompts.tsz
 exits 2 "an empty stop string" lm-sample -m llama --stop '' prompts.tsz
 exits 2 "another tokenizer's lines" lm-sample -m llama --input lines --allow-mismatch prompts.jsonl
 exits 1 "text without a tokenizer" lm-sample -m llama --jsonl prompts.tsz
-says "llama/tokenizer.json" "names it"
+says "llama: neither tokenizer.json" "names it"
 exits 1 "a prompt without tokens" sh -c \
 	'echo "{\"prompt\":[],\"chosen\":[1],\"rejected\":[2]}" | tstream import | lm-sample -m llama -o no.tsz'
 says "is empty" "says so"

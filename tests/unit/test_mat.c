@@ -2,10 +2,12 @@
 #include "tests/unit/support/check.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/dtype.h"
+#include "num/kernels.h"
 #include "num/ops.h"
 
 static const char *const backends[] = {"reference", "cpu-base", "cpu-v3", "cpu-v4", "cpu"};
@@ -135,6 +137,79 @@ static void products_are_those_of_the_floats(void **state)
 		}
 }
 
+static void round_all(float *x, int64_t n)
+{
+	uint16_t *half = malloc((size_t)n * sizeof *half);
+
+	assert_non_null(half);
+	dtype_from_f32(half, x, BF16, (size_t)n);
+	dtype_to_f32(x, half, BF16, (size_t)n);
+	free(half);
+}
+
+/* Products in BF16 are those of rounded operands, summed in float32, at any number of threads. */
+static void products_in_bf16(void **state)
+{
+	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
+	const struct ops *half = ops_find("half"), *plain = ops_find("cpu");
+
+	(void)state;
+	if (!half)
+		skip();
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		for (int turn = 0; turn < 10; turn++) {
+			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
+			bool first = turn % 2;
+			struct made m = make((enum mat_type)(turn / 2), first ? in : out, first ? out : in, first, s);
+			struct mat floats = {m.floats, out, in, first, MAT_F32, NULL};
+			float *x = check_random(3, rows * in, 1), *dy = check_random(4, rows * out, 1),
+			      *y = calloc((size_t)(rows * out), sizeof *y), *dx = calloc((size_t)(rows * in), sizeof *dx),
+			      *dw = calloc((size_t)(in * out), sizeof *dw), *y2 = calloc((size_t)(rows * out), sizeof *y2),
+			      *dx2 = calloc((size_t)(rows * in), sizeof *dx2), *dw2 = calloc((size_t)(in * out), sizeof *dw2);
+			float *y3 = malloc((size_t)(rows * out) * sizeof *y3);
+
+			assert_true(y && dx && dw && y2 && dx2 && dw2 && y3);
+			omp_set_num_threads(2);
+			half->linear_forward(half, y2, out, x, in, &m.w, NULL, rows, true);
+			half->linear_backward_x(half, dx2, in, dy, out, &m.w, rows, false);
+			half->linear_backward_w(half, dw2, NULL, dy, out, x, in, &m.w, rows);
+			omp_set_num_threads(1);
+			half->linear_forward(half, y3, out, x, in, &m.w, NULL, rows, false);
+			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
+			omp_set_num_threads(2);
+			round_all(x, rows * in);
+			round_all(dy, rows * out);
+			round_all(m.floats, in * out);
+			plain->linear_forward(plain, y, out, x, in, &floats, NULL, rows, false);
+			plain->linear_backward_x(plain, dx, in, dy, out, &floats, rows, false);
+			plain->linear_backward_w(plain, dw, NULL, dy, out, x, in, &floats, rows);
+			check_close("y", y2, y, rows * out, 2e-5);
+			check_close("dx", dx2, dx, rows * in, 2e-5);
+			check_close("dw", dw2, dw, in * out, 2e-5);
+			free(x), free(dy), free(y), free(dx), free(dw), free(y2), free(dx2), free(dw2), free(y3);
+			unmake(&m);
+		}
+}
+
+static void rounding_to_bf16(void **state)
+{
+	const float odd[] = {0, -0.0f, 1, INFINITY, -INFINITY, NAN, 3.4e38f, 1e-40f, 1.00390625f, 1.01171875f};
+	float *x = check_random(11, 1003, 100);
+	uint16_t got[1003], want[1003];
+	const struct ops *ops;
+
+	(void)state;
+	memcpy(x, odd, sizeof odd);
+	dtype_from_f32(want, x, BF16, 1003);
+	EACH_BACKEND(ops)
+	{
+		ops->kernels->to_half(got, x, 1003);
+		for (int i = 0; i < 1003; i++)
+			assert_true(got[i] == want[i] || (x[i] != x[i] && (got[i] & 0x7f80) == 0x7f80 && got[i] & 0x7f));
+	}
+	free(x);
+}
+
 static void parts_load_as_the_whole(void **state)
 {
 	enum { ROWS = 5, COLUMNS = 4 * MAT_BLOCK + 3 };
@@ -224,6 +299,8 @@ int main(void)
 		cmocka_unit_test(rounding_is_to_the_nearest),
 		cmocka_unit_test(levels_are_normal_quantiles),
 		cmocka_unit_test(products_are_those_of_the_floats),
+		cmocka_unit_test(products_in_bf16),
+		cmocka_unit_test(rounding_to_bf16),
 		cmocka_unit_test(parts_load_as_the_whole),
 		cmocka_unit_test(dropout_is_by_place),
 		cmocka_unit_test(gains_stretch_columns),

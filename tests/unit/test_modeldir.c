@@ -5,14 +5,20 @@
 #include "tests/unit/support/check.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -1149,6 +1155,71 @@ static void replaced_at_once(void **state)
 	end(&d);
 }
 
+/* From now on this process has a kernel that cannot exchange names; false where it cannot be had. */
+static bool forget_exchange(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[4])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RENAME_EXCHANGE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/* In a process of its own, whose exit status says at which step it went wrong; 77: cannot be tried here. */
+static int replace_without_exchange(void)
+{
+	struct err err = ERR_INIT;
+	struct modelout out;
+
+	if (!forget_exchange())
+		return 77;
+	errno = 0;
+	if (renameat2(AT_FDCWD, path_of("old/notes.txt"), AT_FDCWD, path_of("old/config.json"), RENAME_EXCHANGE) == 0 || errno != EINVAL)
+		return 1;
+	if (modelout_open(&out, path_of("old"), &err) || modelout_text(&out, "config.json", gpt2, strlen(gpt2), &err) ||
+		modelout_commit(&out, &err))
+		return 2;
+	modelout_close(&out);
+	if (strcmp(list(""), "old") || strcmp(list("old"), "config.json"))
+		return 3;
+	/* A new one that cannot be put there: the old one comes back. */
+	if (modelout_open(&out, path_of("old"), &err) || rmdir(out.temporary) || modelout_commit(&out, &err) == 0)
+		return 4;
+	modelout_close(&out);
+	if (!strstr(err.text, "/old: No such file or directory"))
+		return 5;
+	return strcmp(list(""), "old") || strcmp(list("old"), "config.json") ? 6 : 0;
+}
+
+static void replaced_where_names_cannot_be_exchanged(void **state)
+{
+	int status;
+	pid_t child;
+	char *text;
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("old"), 0777), 0);
+	put("old/config.json", llama);
+	put("old/notes.txt", "x");
+	child = fork();
+	if (child == 0)
+		_exit(replace_without_exchange());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+	text = get("old/config.json", NULL);
+	assert_string_equal(text, gpt2);
+	free(text);
+}
+
 /* What a link names is replaced, or the link is; either way nothing is left lying about. */
 static void links_are_replaced_cleanly(void **state)
 {
@@ -1302,6 +1373,7 @@ int main(void)
 		cmocka_unit_test_teardown(from_nothing, clear),
 		cmocka_unit_test_teardown(settings_are_copied, clear),
 		cmocka_unit_test_teardown(replaced_at_once, clear),
+		cmocka_unit_test_teardown(replaced_where_names_cannot_be_exchanged, clear),
 		cmocka_unit_test_teardown(links_are_replaced_cleanly, clear),
 		cmocka_unit_test_teardown(other_things_are_left_alone, clear),
 		cmocka_unit_test_teardown(nothing_is_left_of_a_failure, clear),

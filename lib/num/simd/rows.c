@@ -341,6 +341,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(gemm_apart),
 	VEC_NAME(gemm_apart_bf16),
 	VEC_NAME(mat_load),
+	VEC_NAME(to_half),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

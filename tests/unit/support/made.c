@@ -50,11 +50,19 @@ static void remove_file(const char *name)
 	unlink(path);
 }
 
+void made_clear(void)
+{
+	remove_file("tokenizer.json");
+	remove_file("tokenizer_config.json");
+	remove_file("vocab.json");
+	remove_file("merges.txt");
+	remove_file("tokenizer.model");
+}
+
 int made_close(void **state)
 {
 	(void)state;
-	remove_file("tokenizer.json");
-	remove_file("tokenizer_config.json");
+	made_clear();
 	return rmdir(folder);
 }
 

@@ -27,6 +27,7 @@ int made_close(void **state);
 
 const char *made_folder(void);
 void made_file(const char *name, const char *text, size_t n);
+void made_clear(void); /* no files */
 void made_write(const struct made *m);
 struct tokenizer *made_load(const struct made *m); /* written, and loaded */
 

@@ -1,0 +1,24 @@
+/*
+ * Matrix products in BF16: operands are rounded to it, to nearest even, sums are in float32. For backends whose
+ * processor multiplies BF16 (AVX512-BF16, AMX): several times as fast as float32 there.
+ *
+ * Rounded operands are in memory of the calling thread, which grows to the largest product and stays. Where there is no
+ * such memory, a product is false, and the caller has to make it in float32.
+ */
+#ifndef NUM_HALF_H
+#define NUM_HALF_H
+
+#include "num/kernels.h"
+
+/* Has this processor, and the library that was built with, such products? */
+bool half_supported(void);
+
+/* c[rows, out] = a[rows, in] times w, or times w transposed if turned, and + c if add. */
+bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,
+	float *c, int64_t ldc, bool add);
+
+/* c[m, n] += a[rows, m] transposed times b[rows, n]. */
+bool half_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
+	int64_t n, int64_t rows);
+
+#endif
