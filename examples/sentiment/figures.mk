@@ -11,7 +11,7 @@ include Makefile
 # Policies: LOSS_BETA; a loss without a beta has 0. The unlikelihood baseline makes chosen completions likelier and
 # ALPHA times as much rejected ones unlikelier, without end: it is slic with a margin that nothing reaches.
 FRONTIER = sigmoid_0.05 sigmoid_0.1 sigmoid_0.5 sigmoid_1 sigmoid_5 ipo-sum_0.05 ipo-sum_0.2 ipo-sum_1 sft_0 \
-	unlikelihood_0.05 unlikelihood_0.5
+	unlikelihood_0.05 unlikelihood_0.5 unlikelihood_1
 RACE     = sft_0 sigmoid_0.1 sigmoid_0.5
 HEAT     = 0.1 0.25 0.5 0.75 1
 

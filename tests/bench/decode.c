@@ -1,6 +1,6 @@
 /*
  * decode MODEL BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
- * and the matrix product's peak, measured in turn with them, the best of all. One JSON object a batch on stdout.
+ * and the matrix product's peak, measured in turn with them, the best so far. One JSON object a batch on stdout.
  *
  * A step reads each weight once, however many sequences there are: the model's bytes, as they are kept, over the
  * best step's time, is the share of bandwidth; 2 operations a weight and sequence the share of the peak.
@@ -18,7 +18,6 @@
 
 #define PROMPT 100
 #define STEPS 24
-#define MOST 16 /* batches */
 
 static double now(void)
 {
@@ -171,7 +170,7 @@ static void measure(double *wide, double *top)
 int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	double count, bytes, wide = 0, top = 0, step[MOST];
+	double count, bytes, wide = 0, top = 0;
 	struct decoder *d;
 	struct model m;
 
@@ -180,20 +179,21 @@ int main(int argc, char **argv)
 	if (model_open(&m, argv[1], MODEL_READ, &err) || !(d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err)))
 		die(&err);
 	weights(&m, &count, &bytes);
-	for (int i = 2; i < argc && i < 2 + MOST; i++) {
+	measure(&wide, &top);
+	for (int i = 2; i < argc; i++) {
 		struct sequences s;
+		double step;
 
-		measure(&wide, &top);
 		begin(&s, d, atoll(argv[i]));
-		step[i - 2] = run(&s, d);
+		step = run(&s, d);
+		measure(&wide, &top);
+		printf("{\"threads\":%d,\"backend\":\"%s\",\"batch\":%lld,\"tokens_per_second\":%.1f,"
+		       "\"bandwidth_gb\":%.1f,\"share_of_bandwidth\":%.3f,\"peak_gflops\":%.1f,\"share_of_peak\":%.3f}\n",
+			omp_get_max_threads(), ops_find("cpu")->name, (long long)s.n, (double)s.n / step, wide / 1e9,
+			bytes / step / wide, top / 1e9, 2 * count * (double)s.n / step / top);
+		fflush(stdout);
 		end(&s);
 	}
-	measure(&wide, &top);
-	for (int i = 2; i < argc && i < 2 + MOST; i++)
-		printf("{\"threads\":%d,\"backend\":\"%s\",\"batch\":%s,\"tokens_per_second\":%.1f,"
-		       "\"bandwidth_gb\":%.1f,\"share_of_bandwidth\":%.3f,\"peak_gflops\":%.1f,\"share_of_peak\":%.3f}\n",
-			omp_get_max_threads(), ops_find("cpu")->name, argv[i], atof(argv[i]) / step[i - 2], wide / 1e9,
-			bytes / step[i - 2] / wide, top / 1e9, 2 * count * atof(argv[i]) / step[i - 2] / top);
 	decoder_free(d);
 	model_release(&m);
 	return 0;
