@@ -8,8 +8,8 @@
 /* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 3 of 4 as a pixel. */
 #define WIDTH 480
 #define LEFT 64
-#define LABELS 170 /* of rows */
-#define RIGHT 16
+#define LABELS 190 /* of rows */
+#define RIGHT 24
 #define TOP 40
 #define BOTTOM 52
 #define PLOT 200 /* height */
