@@ -245,7 +245,7 @@ static void put_bars(struct buf *out, const struct frame *f, int series)
 		const struct chart_point *p = &c->points[i];
 		double left = at_x(f, p->x - half), y = isfinite(p->y) ? at_y(f, p->y) : zero;
 
-		if (p->series == series)
+		if (p->series == series && isfinite(p->x))
 			buf_add_fmt(out, "<rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
 				left + 0.5, fmin(y, zero), fmax(1, at_x(f, p->x + half) - left - 1), fabs(y - zero));
 	}
