@@ -57,7 +57,7 @@ static void put_json(struct buf *out, const struct pref_rec *rec, const struct p
 	else if (s->label)
 		for (int i = 0; i < rec->k; i++) {
 			buf_add_str(out, i ? "," : ",\"scores\":[");
-			json_put_number(out, (double)rec->label[i]);
+			json_put_float(out, rec->label[i]);
 		}
 	buf_add_str(out, s->label && rec->k > 1 ? "]" : "");
 	if (s->meta) {

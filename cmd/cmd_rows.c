@@ -38,16 +38,22 @@ static void compile_job(void *arg)
 	}
 }
 
-/* By the first row of a file. */
+/* By the first row of a file that is JSON. */
 static int find_layout(struct reading *d, const struct lines_record *line, struct err *err)
 {
 	struct err why = ERR_INIT;
-	struct json *json = d->r->layout ? NULL : json_parse(line->text, line->len, &why);
+	size_t replaced;
+	struct json *json =
+		d->r->layout ? NULL : compile_parse(d->r->how, line->text, line->len, &replaced, &why);
 	struct buf keys = BUF_INIT;
 	struct fault fault;
 	int rc = 0;
 
 	d->layout = d->r->layout;
+	if (!d->layout && !json && d->r->unknown) {
+		d->r->unknown--;
+		return 0;
+	}
 	if (!d->layout && !json) {
 		rc = err_set(err, why.code, "the first row cannot tell the layout: %s", why.text);
 	} else if (!d->layout) {
@@ -72,8 +78,10 @@ static int add(struct reading *d, struct job *job, const struct lines_record *li
 	if (!text || mem_grow(&job->rows, &job->cap, job->n + 1, sizeof *job->rows, err) ||
 		(!d->layout && find_layout(d, line, err)))
 		return -1;
-	job->rows[job->n++] = (struct cmd_row){
-		.file = d->file, .line = line->line, .text = text, .len = line->len, .layout = d->layout};
+	job->rows[job->n++] = (struct cmd_row){.place = {d->file, line->line, line->element},
+		.text = text,
+		.len = line->len,
+		.layout = d->layout};
 	return 0;
 }
 

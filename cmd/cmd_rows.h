@@ -10,19 +10,20 @@
 
 #include "base/sha256.h"
 #include "text/compile.h"
+#include "text/survey.h"
 
 struct cmd_row {
-	const char *file; /* for people */
-	uint64_t line;
+	struct survey_place place; /* file: for people */
 	const char *text; /* as it stood, without white space around it */
 	size_t len;
-	const struct layout *layout;
+	const struct layout *layout; /* NULL where it was not known yet: then the row is no JSON */
 	struct compiled compiled;
 };
 
 struct cmd_rows {
 	const struct compile_options *how;
-	const struct layout *layout; /* of all files; NULL: by the first row of each */
+	const struct layout *layout; /* of all files; NULL: by the first row of each that is JSON, */
+	uint64_t unknown;	     /* before which there may be so many that are not, in all */
 	int threads;
 	uint64_t skip, limit; /* rows passed over at first; rows to read, 0 for all */
 	struct sha256 *digest; /* gets all input; or NULL */

@@ -21,13 +21,15 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *formats[64];
-static int format = -1, pairs;
+static int format = -1, pairs, invalid;
 static bool as_json, keep_meta, chat, mark_data, render, probes;
 static int64_t max_bad, skip, limit;
 static double split = -1;
 static const char *rejects, *rest, *report, *held_out, *model, *now_text;
 static struct template_options template_how;
 static struct cmd_strings maps, mins, reject_codes, keep_codes;
+
+static const char *const invalid_names[] = {"refuse", "replace", NULL};
 
 static const struct cmd_option options[] = {
 	{'f', "format", "NAME", CMD_CHOICE, &format, .choices = formats,
@@ -53,6 +55,8 @@ static const struct cmd_option options[] = {
 	{0, "rest", "FILE", CMD_PATH, &rest, .private = true, .help = "write the other prompts' records there"},
 	{0, "jsonl", 0, CMD_FLAG, &as_json, .private = true, .help = "write JSON lines instead of a stream"},
 	{0, "keep-meta", 0, CMD_FLAG, &keep_meta, .help = "keep the rows' other fields, as JSON"},
+	{0, "invalid", "HOW", CMD_CHOICE, &invalid, .choices = invalid_names,
+		.help = "what is not Unicode: refuse the row (default), replace it by U+FFFD"},
 	{0, "max-bad", "N", CMD_INT, &max_bad, 0, 0x1p53, .help = "bad rows to put up with (default 0)"},
 	{0, "rejects", "FILE", CMD_PATH, &rejects, .private = true,
 		.help = "write bad rows there, with file, line and reason"},
@@ -73,7 +77,7 @@ static const struct cmd_option options[] = {
 static const struct cmd cmd = {
 	"pref-fmt",
 	"[-quv] [-@ N] [-f NAME] [-l N] [-m MODEL] [-o FILE] [-t FILE] [--bos TEXT] [--chat] [--eos TEXT] "
-	"[--held-out FILE] [--jsonl] [--keep CODE,...] [--keep-meta] [--limit N] [--map KEY=PATH] [--mark-data] "
+	"[--held-out FILE] [--invalid refuse|replace] [--jsonl] [--keep CODE,...] [--keep-meta] [--limit N] [--map KEY=PATH] [--mark-data] "
 	"[--max-bad N] [--min FIELD=X] [--no-prov] [--now DATE] [--pairs none|best-worst|adjacent|all] "
 	"[--probes] [--reject CODE,...] [--rejects FILE] [--report FILE] [--rest FILE] [--skip N] [--split X] "
 	"[--template NAME] [--template-kwargs JSON] [FILE ...]\n"
@@ -207,7 +211,7 @@ static void check_options(void)
 		static const char because[] = "with --render";
 
 		cmd_refuse(because, "format", "map", "mark-data", "chat", "pairs", "probes", "min", "reject", "keep", "held-out",
-			"split", "rest", "jsonl", "keep-meta", "max-bad", "rejects", "report", "skip", "limit", "stored",
+			"split", "rest", "jsonl", "invalid", "keep-meta", "max-bad", "rejects", "report", "skip", "limit", "stored",
 			"level", "no-prov", "threads", NULL);
 		if (!model && !template_how.file)
 			cmd_usage("--render needs a template: -m MODEL or -t FILE");
@@ -323,10 +327,9 @@ static int put_reject(struct run *r, const struct cmd_row *row, const struct fau
 {
 	struct buf *out = &r->reject;
 
-	buf_add_str(out, "{\"file\":");
-	json_quote_bytes(out, row->file, strlen(row->file));
-	buf_add_fmt(out, ",\"line\":%llu,\"reason\":\"%s\",\"detail\":", (unsigned long long)row->line,
-		fault_name(fault->code));
+	buf_add_char(out, '{');
+	survey_put_place(&row->place, out);
+	buf_add_fmt(out, ",\"reason\":\"%s\",\"detail\":", fault_name(fault->code));
 	json_quote(out, fault->text, strlen(fault->text));
 	if (fault->code != FAULT_NOT_JSON) {
 		buf_add_str(out, ",\"row\":");
@@ -342,11 +345,21 @@ static int put_reject(struct run *r, const struct cmd_row *row, const struct fau
 	return flush_rejects(r, FLUSH, err);
 }
 
+/* "file:12: empty: chosen is empty" */
+static void say_fault(const struct survey_place *at, const char *kind, const struct fault *fault)
+{
+	char element[40] = "";
+
+	if (at->element)
+		snprintf(element, sizeof element, " element %llu:", (unsigned long long)at->element);
+	cmd_say("%s:%llu:%s %s%s: %s", at->file, (unsigned long long)at->line, element, kind, fault_name(fault->code),
+		fault->text);
+}
+
 static int reject(struct run *r, const struct cmd_row *row, const struct fault *fault, struct err *err)
 {
 	if (r->survey.bad <= MAX_NAMED || cmd_verbose)
-		cmd_say("%s:%llu: %s: %s", row->file, (unsigned long long)row->line, fault_name(fault->code),
-			fault->text);
+		say_fault(&row->place, "", fault);
 	else if (r->survey.bad == MAX_NAMED + 1)
 		cmd_say("further bad rows are only counted (-v names them all)");
 	return rejects ? put_reject(r, row, fault, err) : 0;
@@ -355,9 +368,9 @@ static int reject(struct run *r, const struct cmd_row *row, const struct fault *
 /* Does the record's prompt belong to the share that is kept? By its digest, as anybody may compute it. */
 static bool is_kept(const struct pref_rec *rec)
 {
-	uint64_t id = sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0));
-
-	return split < 0 || (double)(id >> 11) * 0x1p-53 < split;
+	if (split < 0)
+		return true;
+	return (double)(sha256_id(rec->text + rec->seg[0], (size_t)pref_len(rec, 0)) >> 11) * 0x1p-53 < split;
 }
 
 static int write_record(struct cmd_records *to, struct probes *by, const struct pref_rec *rec, struct err *err)
@@ -367,15 +380,13 @@ static int write_record(struct cmd_records *to, struct probes *by, const struct 
 
 static int put_record(struct run *r, const struct cmd_row *row, struct compiled_record *record, struct err *err)
 {
-	struct survey_place place = {row->file, row->line};
 	struct fault why;
-	int rc = survey_record(&r->survey, &place, &record->rec, &record->lint, &why, err);
+	int rc = survey_record(&r->survey, &row->place, &record->rec, &record->lint, &why, err);
 
 	if (rc < 1)
 		return rc < 0 ? -1 : reject(r, row, &why, err);
 	for (size_t i = 0; cmd_verbose && i < record->lint.n; i++)
-		cmd_say("%s:%llu: note: %s: %s", row->file, (unsigned long long)row->line,
-			fault_name(record->lint.note[i].code), record->lint.note[i].text);
+		say_fault(&row->place, "note: ", &record->lint.note[i]);
 	if (is_kept(&record->rec))
 		return write_record(&r->out, &r->probes[0], &record->rec, err);
 	r->elsewhere++;
@@ -386,7 +397,6 @@ static int take(void *context, const struct cmd_row *row, struct err *err)
 {
 	struct run *r = context;
 	const struct compiled *c = &row->compiled;
-	struct survey_place place = {row->file, row->line};
 	int rc = 0;
 
 	r->survey.rows++;
@@ -394,7 +404,7 @@ static int take(void *context, const struct cmd_row *row, struct err *err)
 	for (size_t i = 0; i < c->n && rc == 0; i++)
 		rc = put_record(r, row, &c->records[i], err);
 	if (!c->n) {
-		survey_fault(&r->survey, &place, &c->fault);
+		survey_fault(&r->survey, &row->place, &c->fault);
 		if (fault_class(c->fault.code) != FAULT_SKIPPED)
 			rc = reject(r, row, &c->fault, err);
 	}
@@ -538,7 +548,7 @@ static int finish(struct run *r, bool whole, struct err *err)
 static int work(struct run *r, char **files, int n, struct err *err)
 {
 	struct cmd_rows rows = {.how = &r->how, .layout = format < 0 ? NULL : layout_at((size_t)format),
-		.threads = (int)io.threads, .skip = (uint64_t)skip, .limit = (uint64_t)limit, .digest = &r->input,
+		.unknown = (uint64_t)max_bad, .threads = (int)io.threads, .skip = (uint64_t)skip, .limit = (uint64_t)limit, .digest = &r->input,
 		.found = found, .take = take, .context = r};
 	int rc = 0;
 
@@ -578,6 +588,7 @@ int main(int argc, char **argv)
 	r.how.how.chat = chat;
 	r.how.pairs = (enum pairs_how)pairs;
 	r.how.meta = keep_meta;
+	r.how.replace = invalid == 1;
 	rc = work(&r, argv + first, argc - first, &err);
 	probes_release(&r.probes[0]);
 	probes_release(&r.probes[1]);

@@ -1,5 +1,4 @@
-/* tokenize: text records of a stream to token records; or, with --encode, JSON lines to token ids.
- */
+/* tokenize: text records of a stream to token records, and back; or lines of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,50 +6,68 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "cmd/cmd.h"
+#include "cmd/cmd_decode.h"
+#include "cmd/cmd_lines.h"
 #include "io/conveyor.h"
-#include "io/file.h"
-#include "io/lines.h"
 #include "io/prefreader.h"
 #include "io/prefwriter.h"
+#include "text/compat.h"
 #include "text/prefencode.h"
 
 #define JOB_BYTES ((size_t)1 << 18) /* text that a thread encodes at a time */
-#define FLUSH ((size_t)1 << 16)
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder;
-static bool encode, special;
-static int eos, truncate_how;
+static bool encode, decode, decode_ids, special, allow_mismatch;
+static int compat = -1, eos, truncate_how, invalid;
 static int64_t max_length, max_prompt;
 
 static const char *const eos_names[] = {"auto", "always", "never", NULL};
+static const char *const invalid_names[] = {"refuse", "replace", NULL};
 static const char *const truncate_names[] = {"keep-end", "keep-start", "drop", "error", NULL};
 
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .private = true,
 		.help = "folder with tokenizer.json and tokenizer_config.json"},
 	{0, "encode", 0, CMD_FLAG, &encode, .help = "JSON lines with text in, with ids out"},
+	{0, "decode", 0, CMD_FLAG, &decode, .help = "streams of tokens in, a stream of text out"},
+	{0, "decode-ids", 0, CMD_FLAG, &decode_ids,
+		.help = "JSON lines with ids in, with text out"},
 	{0, "special", 0, CMD_FLAG, &special,
-		.help = "with the special tokens of the post-processor"},
+		.help = "encode with the special tokens of the post-processor; decode special "
+			"tokens too"},
+	{0, "invalid", "HOW", CMD_CHOICE, &invalid, .choices = invalid_names,
+		.help = "lines that are not Unicode: refuse (default), replace by U+FFFD"},
+	{0, "allow-mismatch", 0, CMD_FLAG, &allow_mismatch,
+		.help = "decode another tokenizer's stream"},
+	{0, "compat", "RULE", CMD_CHOICE, &compat, .choices = compat_names,
+		.help = "boundary, EOS and limits as trl, trl-0.28, dpo-paper, llama-factory, "
+			"openrlhf"},
 	{0, "eos", "WHEN", CMD_CHOICE, &eos, .choices = eos_names,
 		.help = "end completions with EOS: auto (not templates' text; default), always, "
 			"never"},
 	{0, "max-length", "N", CMD_INT, &max_length, 2, INT32_MAX,
-		.help = "tokens of prompt and completion (default: no limit)"},
+		.help = "tokens of prompt and completion (default: no limit, or the rule's)"},
 	{0, "max-prompt", "N", CMD_INT, &max_prompt, 1, INT32_MAX,
-		.help = "tokens of a prompt (default: no limit)"},
+		.help = "tokens of a prompt (default: no limit, or the rule's)"},
 	{0, "truncate", "HOW", CMD_CHOICE, &truncate_how, .choices = truncate_names,
-		.help = "beyond limits: keep-end (default), keep-start, drop, error"},
+		.help = "beyond limits: keep-end (default, or the rule's), keep-start, drop, "
+			"error"},
 	CMD_STREAM_OPTIONS(io),
 	{0},
 };
 
 static const struct cmd cmd = {
 	"tokenize",
-	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--eos auto|always|never] [--max-block MIB] "
+	"-m MODEL [-quv] [-@ N] [-l N] [-o FILE] "
+	"[--compat trl|trl-0.28|dpo-paper|llama-factory|openrlhf] [--eos auto|always|never] "
+	"[--max-block MIB] "
 	"[--max-length N] [--max-prompt N] [--no-prov] "
 	"[--truncate keep-end|keep-start|drop|error] [FILE ...]\n"
-	"--encode -m MODEL [-qv] [-o FILE] [--special] [FILE ...]\n",
+	"--decode -m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--allow-mismatch] [--max-block MIB] "
+	"[--no-prov] [--special] [FILE ...]\n"
+	"--encode | --decode-ids -m MODEL [-qv] [-@ N] [-o FILE] [--invalid refuse|replace] "
+	"[--special] [FILE ...]\n",
 	options,
 };
 
@@ -64,89 +81,6 @@ static struct tokenizer *load_tokenizer(struct err *err)
 		cmd_say("vocabulary of %d, BOS %d, EOS %d, SHA-256 %s", tokenizer_vocab(t),
 			tokenizer_bos(t), tokenizer_eos(t), tokenizer_sha256(t));
 	return t;
-}
-
-/* ---- --encode */
-
-static int encode_line(struct encoder *e, const struct lines_record *line, struct ids *ids,
-	struct buf *out, struct err *err)
-{
-	struct json *row = json_parse(line->text, line->len, err);
-	size_t n;
-	const char *text = json_string(json_get(row, "text"), &n);
-	int rc = row ? 0 : -1;
-
-	ids->n = 0;
-	if (row && !text)
-		rc = err_set(err, ERR_FAILED, "no string named 'text'");
-	if (rc == 0)
-		rc = encoder_encode(e, text, n, special ? ENCODE_SPECIAL : 0, ids, err);
-	if (rc == 0) {
-		buf_add_str(out, "{\"ids\":[");
-		for (size_t i = 0; i < ids->n; i++)
-			buf_add_fmt(out, i ? ",%d" : "%d", ids->v[i]);
-		buf_add_str(out, "]}\n");
-	}
-	json_free(row);
-	return rc;
-}
-
-static int flush(struct buf *out, const struct outfile *f, size_t least, struct err *err)
-{
-	if (buf_check(out, err))
-		return -1;
-	if (out->len < least)
-		return 0;
-	if (fd_write(f->fd, out->data, out->len, err))
-		return err_at(err, "%s", f->path);
-	buf_clear(out);
-	return 0;
-}
-
-static int encode_file(const char *path, struct encoder *e, const struct outfile *f, uint64_t *done,
-	struct err *err)
-{
-	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
-	struct lines_record line;
-	struct ids ids = IDS_INIT;
-	struct buf out = BUF_INIT;
-	int rc = in ? 0 : -1;
-
-	while (rc == 0 && (rc = lines_next(in, &line, err)) == 1) {
-		rc = encode_line(e, &line, &ids, &out, err);
-		if (rc)
-			err_at(err, "%s:%llu", strcmp(path, "-") ? path : "stdin",
-				(unsigned long long)line.line);
-		else
-			rc = flush(&out, f, FLUSH, err);
-		cmd_progress(++*done, "%s", "");
-	}
-	if (rc == 0)
-		rc = flush(&out, f, 0, err);
-	lines_close(in);
-	ids_release(&ids);
-	buf_release(&out);
-	return rc;
-}
-
-static int encode_files(const struct tokenizer *t, char **paths, int n, struct err *err)
-{
-	struct encoder *e = encoder_new(t, err);
-	struct outfile f = {.fd = -1};
-	uint64_t done = 0;
-	int rc = e ? outfile_open(&f, io.output, err) : -1;
-
-	cmd_progress_start("lines", 0);
-	if (rc == 0 && n == 0)
-		rc = encode_file("-", e, &f, &done, err);
-	for (int i = 0; i < n && rc == 0; i++)
-		rc = encode_file(paths[i], e, &f, &done, err);
-	cmd_progress_end();
-	if (rc == 0)
-		rc = outfile_commit(&f, err);
-	outfile_close(&f);
-	encoder_free(e);
-	return rc;
 }
 
 /* ---- streams */
@@ -281,17 +215,24 @@ static int encode_records(struct prefreader *in, struct prefwriter *out,
 	return rc;
 }
 
+static const char *truncate_name(const struct compat *rule)
+{
+	return rule && !rule->truncates ? rule->name : truncate_names[truncate_how];
+}
+
 static int describe(struct meta *meta, const struct tokenizer *t, bool rendered, const char *input,
 	struct err *err)
 {
 	const char *inputs[] = {input, tokenizer_sha256(t), NULL};
-	bool limited = max_length || max_prompt;
+	const struct compat *rule = compat < 0 ? NULL : compat_at(compat);
+	bool limited = max_length || max_prompt, added = !rendered && (!rule || rule->special);
 
 	if (meta_set(meta, "tokenizer.sha256", tokenizer_sha256(t), err) ||
-		meta_set(meta, "boundary", "joint", err) ||
-		meta_set(meta, "special", rendered ? "none" : "post-processor", err) ||
-		meta_set(meta, "eos.rule", eos_names[eos], err) ||
-		meta_set(meta, "truncate", limited ? truncate_names[truncate_how] : "none", err))
+		(rule && meta_set(meta, "compat", rule->name, err)) ||
+		meta_set(meta, "boundary", rule ? rule->boundary : "joint", err) ||
+		meta_set(meta, "special", added ? "post-processor" : "none", err) ||
+		meta_set(meta, "eos.rule", rule && rule->eos ? rule->eos : eos_names[eos], err) ||
+		meta_set(meta, "truncate", limited ? truncate_name(rule) : "none", err))
 		return -1;
 	if ((tokenizer_bos(t) >= 0 && meta_set_int(meta, "bos", tokenizer_bos(t), err)) ||
 		(tokenizer_eos(t) >= 0 && meta_set_int(meta, "eos", tokenizer_eos(t), err)) ||
@@ -323,7 +264,7 @@ static int finish(struct prefwriter *out, const struct tstotals *input,
 	} counts[] = {{"truncated.prompt_tokens", l->cut_prompt},
 		{"truncated.completion_tokens", l->cut_completion}, {"truncated.eos", l->eos_lost},
 		{"boundary.merged", l->merged}, {"identical", l->identical},
-		{"bos.twice", l->bos_twice}};
+		{"bos.twice", l->bos_twice}, {"plain", l->plain}};
 	struct meta extra = META_INIT;
 	char reasons[64];
 	int rc = 0;
@@ -364,6 +305,9 @@ static void report(const struct prefencode_ledger *l, uint64_t records)
 	if (l->bos_twice)
 		cmd_say("%llu of %llu records begin with two BOS tokens",
 			(unsigned long long)l->bos_twice, all);
+	if (l->plain)
+		cmd_say("%llu of %llu records with text of special tokens, which stayed text",
+			(unsigned long long)l->plain, all);
 	cmd_say("%llu records", (unsigned long long)l->kept);
 }
 
@@ -371,8 +315,9 @@ static int convert(const struct tokenizer *t, struct prefreader *in, struct err 
 {
 	struct tswriter_options how = cmd_writer_options(&io);
 	bool rendered = meta_get(prefreader_meta(in), "template.sha256");
-	struct prefencode_rules rules = {rendered, (enum prefencode_eos)eos,
-		(enum prefencode_truncate)truncate_how, max_length, max_prompt};
+	struct prefencode_rules rules = {compat < 0 ? NULL : compat_at(compat), rendered,
+		(enum prefencode_eos)eos, (enum prefencode_truncate)truncate_how, max_length,
+		max_prompt};
 	struct pref_schema schema = *prefreader_schema(in);
 	struct prefencode_ledger ledger = {0};
 	struct meta meta = META_INIT;
@@ -382,7 +327,7 @@ static int convert(const struct tokenizer *t, struct prefreader *in, struct err 
 
 	if (!schema.text)
 		return err_set(err, ERR_MISMATCH, "the stream holds tokens, not text");
-	schema.text = false;
+	schema.text = schema.plain = false;
 	schema.vocab = tokenizer_vocab(t);
 	schema.cut = max_length || max_prompt;
 	rc = meta_copy(&meta, prefreader_meta(in), err) ||
@@ -413,6 +358,43 @@ static int convert_files(const struct tokenizer *t, char **paths, int n, struct 
 	return rc;
 }
 
+/* Another project's rule has its own limits, and no others. */
+static void take_rule(const struct compat *rule)
+{
+	char because[64];
+
+	snprintf(because, sizeof because, "with --compat %s", rule->name);
+	if (!rule->always && !rule->never)
+		cmd_refuse(because, "eos", NULL);
+	if (!rule->truncates)
+		cmd_refuse(because, "truncate", NULL);
+	if (!rule->max_prompt)
+		cmd_refuse(because, "max-prompt", NULL);
+	if (eos == PREFENCODE_NEVER && !rule->never)
+		cmd_usage("--eos never is no part of --compat %s", rule->name);
+	if (truncate_how != PREFENCODE_KEEP_END && truncate_how != PREFENCODE_KEEP_START)
+		cmd_usage("--truncate %s is no part of --compat %s", truncate_names[truncate_how],
+			rule->name);
+	if (!cmd_given("truncate"))
+		truncate_how = rule->truncate;
+	max_length = max_length ? max_length : rule->max_length;
+	max_prompt = max_prompt ? max_prompt : rule->max_prompt;
+}
+
+static int run(const struct tokenizer *t, char **paths, int n, struct err *err)
+{
+	struct decode_options how = {
+		&io, t, folder, special ? DETOKENIZER_SPECIAL : 0, allow_mismatch};
+
+	struct lines_options lines = {&io, t, decode_ids, 0, invalid == 1};
+
+	if (special)
+		lines.flags = decode_ids ? DETOKENIZER_SPECIAL : ENCODE_SPECIAL;
+	if (encode || decode_ids)
+		return lines_convert(&lines, paths, n, err);
+	return decode ? decode_streams(&how, paths, n, err) : convert_files(t, paths, n, err);
+}
+
 int main(int argc, char **argv)
 {
 	int first = cmd_parse(&cmd, argc, argv), rc = -1;
@@ -421,19 +403,30 @@ int main(int argc, char **argv)
 
 	if (!folder)
 		cmd_usage("-m MODEL is missing");
-	if (encode)
-		cmd_refuse("with --encode", "eos", "max-length", "max-prompt", "truncate", "stored",
-			"level", "threads", "max-block", "no-prov", NULL);
+	if (encode + decode + decode_ids > 1)
+		cmd_usage("--encode, --decode and --decode-ids exclude each other");
+	if (encode || decode_ids)
+		cmd_refuse("with --encode and --decode-ids", "stored", "level", "max-block",
+			"no-prov", NULL);
 	else
-		cmd_refuse("without --encode", "special", NULL);
-	if (!max_length && !max_prompt)
+		cmd_refuse("without --encode or --decode-ids", "invalid", NULL);
+	if (encode || decode || decode_ids)
+		cmd_refuse("but where text records are encoded", "compat", "eos", "max-length",
+			"max-prompt", "truncate", NULL);
+	else
+		cmd_refuse("without --encode, --decode or --decode-ids", "special", NULL);
+	if (!decode)
+		cmd_refuse("without --decode", "allow-mismatch", NULL);
+	if (compat >= 0)
+		take_rule(compat_at(compat));
+	else if (!max_length && !max_prompt)
 		cmd_refuse("without --max-length or --max-prompt", "truncate", NULL);
-	if (max_length && max_prompt >= max_length)
+	if (max_length && max_prompt >= max_length && (compat < 0 || compat_at(compat)->within))
 		cmd_usage("--max-prompt %lld leaves no room within --max-length %lld",
 			(long long)max_prompt, (long long)max_length);
 	t = load_tokenizer(&err);
 	if (t)
-		rc = (encode ? encode_files : convert_files)(t, argv + first, argc - first, &err);
+		rc = run(t, argv + first, argc - first, &err);
 	tokenizer_free(t);
 	if (rc)
 		cmd_die(&err);

@@ -66,3 +66,18 @@ size_t utf8_valid_prefix(const char *s, size_t n)
 	}
 	return i;
 }
+
+size_t utf8_broken(const char *s, size_t n, bool *open)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t len = u[0] < 0xc2 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 1, i = 1;
+	unsigned char low = u[0] == 0xe0 ? 0xa0 : u[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = u[0] == 0xed ? 0x9f : u[0] == 0xf4 ? 0x8f : 0xbf;
+
+	for (; i < len && i < n && u[i] >= low && u[i] <= high; i++) {
+		low = 0x80;
+		high = 0xbf;
+	}
+	*open = i == n && n < len;
+	return i;
+}

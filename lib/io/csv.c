@@ -85,6 +85,10 @@ int csv_head(struct csv *c, char separator, const char *row, size_t n, struct er
 			     : 0;
 		if (rc)
 			break;
+		if (memchr(text.data, '\r', text.len)) {
+			rc = err_set(err, ERR_CORRUPT, "a carriage return that no line feed follows, in the head");
+			break;
+		}
 		c->names[c->n] = (struct buf)BUF_INIT;
 		json_quote(&c->names[c->n++], text.data, text.len);
 		rc = buf_check(&c->names[c->n - 1], err);

@@ -24,6 +24,8 @@ static const struct json *value(const cJSON *n)
 	return (const struct json *)(const void *)n;
 }
 
+#define EACH UINT64_C(0x0101010101010101) /* times a byte: eight of them */
+
 static const char zero[2] = {(char)0xc0, (char)0x80};
 
 /* The text with each \u0000 replaced; *n its new length. For free(). */
@@ -115,15 +117,46 @@ static const char *measure(cJSON *n, struct source *source)
 	return wrong;
 }
 
+/* Each of eight bytes' highest bit, where it is less than `limit`, which is at most 128. */
+static uint64_t bytes_below(uint64_t eight, uint8_t limit)
+{
+	return (eight - EACH * limit) & ~eight & EACH * 0x80;
+}
+
 /* The first control character that no JSON text may hold; n where there is none. */
 static size_t find_control(const char *text, size_t n)
 {
+	uint64_t eight;
 	size_t i = 0;
 
-	while (i < n && ((unsigned char)text[i] >= 0x20 || text[i] == '\t' || text[i] == '\n' ||
-				text[i] == '\r'))
+	while (i < n) {
+		if (n - i >= 8) {
+			memcpy(&eight, text + i, 8);
+			if (!bytes_below(eight, 0x20)) {
+				i += 8;
+				continue;
+			}
+		}
+		if ((unsigned char)text[i] < 0x20 && text[i] != '\t' && text[i] != '\n' && text[i] != '\r')
+			break;
 		i++;
+	}
 	return i;
+}
+
+/* Is there a zero byte, as \u0000? */
+static bool has_zero(const char *text, size_t n)
+{
+	const char *end = text + n, *p = text;
+
+	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+		if (end - p >= 6 && !memcmp(p, "\\u0000", 6))
+			return true;
+		if (end - p < 2)
+			break;
+		p += 2;
+	}
+	return false;
 }
 
 /* Where in the text given is what stands at byte n of the one with hidden zeros? */
@@ -134,6 +167,33 @@ static size_t unhide(const char *hidden, size_t n)
 	for (size_t i = 0; i < n; i++)
 		more += hidden[i] == zero[0] ? 4 : 0;
 	return n + more;
+}
+
+static bool is_deep(const char *text, size_t at)
+{
+	size_t deep = 0;
+
+	for (size_t i = 0; i < at; i++) {
+		if (text[i] == '"')
+			for (i++; i < at && text[i] != '"'; i++)
+				i += text[i] == '\\';
+		else if (text[i] == '[' || text[i] == '{')
+			deep++;
+		else if (deep && (text[i] == ']' || text[i] == '}'))
+			deep--;
+	}
+	return deep >= CJSON_NESTING_LIMIT;
+}
+
+/* What cJSON does not say of the place where it stopped; "" where there is nothing special. */
+static const char *explain(const char *text, size_t n, size_t at)
+{
+	if (is_deep(text, at))
+		return ": nested too deep";
+	if (n - at >= 4 && text[at] == '\\' && text[at + 1] == 'u' && (text[at + 2] | 0x20) == 'd' &&
+		text[at + 3] >= '8')
+		return ": half of a surrogate pair";
+	return "";
 }
 
 struct json *json_parse(const char *text, size_t n, struct err *err)
@@ -151,7 +211,7 @@ struct json *json_parse(const char *text, size_t n, struct err *err)
 		err_set(err, ERR_CORRUPT, "not JSON at byte %zu: a control character", control);
 		return NULL;
 	}
-	if (memmem(text, n, "\\u0000", 6) && !(hidden = hide_zeros(text, &length))) {
+	if (has_zero(text, n) && !(hidden = hide_zeros(text, &length))) {
 		err_set(err, ERR_LIMIT, "out of memory for %zu bytes of JSON", n);
 		return NULL;
 	}
@@ -163,8 +223,12 @@ struct json *json_parse(const char *text, size_t n, struct err *err)
 	while (root && end < text + length && strchr(" \t\r\n", *end) && *end)
 		end++;
 	if (!root || end < text + length) {
-		at = hidden ? unhide(hidden, (size_t)(end - text)) : (size_t)(end - text);
-		err_set(err, ERR_CORRUPT, n ? "not JSON at byte %zu" : "no JSON: 0 bytes", at);
+		at = (size_t)(end - text);
+		if (n)
+			err_set(err, ERR_CORRUPT, "not JSON at byte %zu%s", hidden ? unhide(hidden, at) : at,
+				explain(text, length, at));
+		else
+			err_set(err, ERR_CORRUPT, "no JSON: 0 bytes");
 		cJSON_Delete(root);
 		root = NULL;
 	}
@@ -289,20 +353,34 @@ bool json_bool(const struct json *v, bool *out)
 	return true;
 }
 
+/* The first byte from i on that is not written as it is; n where there is none. */
+static size_t find_escaped(const char *s, size_t i, size_t n)
+{
+	uint64_t eight;
+
+	for (; n - i >= 8; i += 8) {
+		memcpy(&eight, s + i, 8);
+		if (bytes_below(eight, 0x20) || bytes_below(eight ^ EACH * '"', 1) ||
+			bytes_below(eight ^ EACH * '\\', 1))
+			break;
+	}
+	while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
 void json_escape(struct buf *out, const char *s, size_t n)
 {
 	static const char escapes[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
 	const char *e;
 	size_t from = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
-			continue;
+	for (size_t i = find_escaped(s, 0, n); i < n; i = find_escaped(s, i + 1, n)) {
 		buf_add(out, s + from, i - from);
 		from = i + 1;
-		e = s[i] ? strchr(escapes, s[i]) : NULL;
+		e = s[i] ? memchr(escapes, s[i], sizeof escapes - 1) : NULL;
 		if (e)
-			buf_add_fmt(out, "\\%c", letters[e - escapes]);
+			buf_add(out, (char[]){'\\', letters[e - escapes]}, 2);
 		else
 			buf_add_fmt(out, "\\u%04x", (unsigned)s[i]);
 	}
@@ -329,7 +407,7 @@ void json_quote_bytes(struct buf *out, const char *s, size_t n)
 	buf_add_char(out, '"');
 }
 
-void json_put_number(struct buf *out, double x)
+static void put_shortest(struct buf *out, double x, bool single)
 {
 	char text[40];
 
@@ -339,12 +417,22 @@ void json_put_number(struct buf *out, double x)
 	}
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, x);
-		if (strtod(text, NULL) == x)
+		if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
 			break;
 	}
 	if (x == floor(x) && fabs(x) < 0x1p53)
 		snprintf(text, sizeof text, "%.0f", x);
 	buf_add_str(out, text);
+}
+
+void json_put_number(struct buf *out, double x)
+{
+	put_shortest(out, x, false);
+}
+
+void json_put_float(struct buf *out, float x)
+{
+	put_shortest(out, (double)x, true);
 }
 
 void json_write(struct buf *out, const struct json *v)

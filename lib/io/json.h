@@ -82,6 +82,7 @@ void json_quote_bytes(struct buf *out, const char *s, size_t n);
 
 /* Appends a number as JSON has it, the shortest that reads back as the same double; NaN as null. */
 void json_put_number(struct buf *out, double x);
+void json_put_float(struct buf *out, float x); /* as the same float */
 
 /* Appends v canonically, object keys in their order, numbers as they were written. */
 void json_write(struct buf *out, const struct json *v);

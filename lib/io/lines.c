@@ -22,6 +22,7 @@ struct lines {
 	size_t at, end, cap; /* what is not handed out yet: data[at] to data[end] */
 	bool eof;
 	uint64_t line; /* of data[at] */
+	uint64_t elements;
 	enum place place;
 	struct buf open; /* the brackets around the place in an element that is being scanned */
 	struct csv csv;
@@ -323,6 +324,7 @@ static int take_element(struct lines *l, struct lines_record *r, struct err *err
 	if (check_size(l, s.n, err))
 		return -1;
 	set_record(r, l->data + l->at, s.n, line);
+	r->element = ++l->elements;
 	l->at += s.n;
 	l->line += s.lines;
 	return 1;
@@ -369,6 +371,8 @@ static int start(struct lines *l, struct err *err)
 
 	if (fill(l, err))
 		return -1;
+	if (l->end >= 2 && (!memcmp(l->data, "\xff\xfe", 2) || !memcmp(l->data, "\xfe\xff", 2)))
+		return corrupt(l, err, "it begins with the byte order mark of UTF-16; it must be UTF-8");
 	if (l->end >= 3 && !memcmp(l->data, "\xef\xbb\xbf", 3)) /* a byte order mark */
 		l->at = 3;
 	rc = skip_space(l, err);

@@ -33,7 +33,8 @@ struct lines;
 struct lines_record {
 	const char *text; /* without white space around it; valid until the next call; no zero byte follows */
 	size_t len;
-	uint64_t line; /* of its first byte, from 1 */
+	uint64_t line;	  /* of its first byte, from 1 */
+	uint64_t element; /* which one of the array, from 1; 0 in other files */
 };
 
 /*

@@ -212,22 +212,42 @@ void modeldir_forget(const struct modeldir *m)
 			madvise((void *)(uintptr_t)m->files[f].map.data, m->files[f].map.size, MADV_DONTNEED);
 }
 
-int modeldir_tokenizer_sha256(const char *path, char hex[65], struct err *err)
+/* Adds the file where it is there: 1, 0, or -1. */
+static int add_file(struct sha256 *h, const char *folder, const char *name, struct err *err)
 {
-	char *file = path_join(path, "tokenizer.json", err);
+	char *file = path_join(folder, name, err);
 	struct mapping map;
-	struct sha256 h;
-	uint8_t digest[32];
 	int rc = file ? 0 : -1;
 
-	hex[0] = '\0';
 	if (file && access(file, F_OK) == 0 && (rc = mapping_open(&map, file, err)) == 0) {
-		sha256_init(&h);
-		sha256_add(&h, map.data, map.size);
-		sha256_finish(&h, digest);
-		sha256_hex(digest, hex);
+		sha256_add(h, map.data, map.size);
 		mapping_close(&map);
+		rc = 1;
 	}
 	free(file);
 	return rc;
+}
+
+int modeldir_tokenizer_sha256(const char *path, char hex[65], struct err *err)
+{
+	static const char *const names[][2] = {
+		{"tokenizer.json", NULL}, {"vocab.json", "merges.txt"}, {"tokenizer.model", NULL}};
+	struct sha256 h;
+	uint8_t digest[32];
+	int rc = 0;
+
+	hex[0] = '\0';
+	for (size_t i = 0; i < sizeof names / sizeof *names && rc == 0; i++) {
+		sha256_init(&h);
+		rc = add_file(&h, path, names[i][0], err);
+		if (rc == 1 && names[i][1])
+			rc = add_file(&h, path, names[i][1], err);
+	}
+	if (rc < 0)
+		return -1;
+	if (rc == 1) {
+		sha256_finish(&h, digest);
+		sha256_hex(digest, hex);
+	}
+	return 0;
 }

@@ -52,7 +52,10 @@ int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err);
 /* Lets the system take back the memory of the mapped files; they can still be read. */
 void modeldir_forget(const struct modeldir *m);
 
-/* SHA-256 of the folder's tokenizer.json; the empty string where there is none. */
+/*
+ * SHA-256 of the folder's tokenizer: of tokenizer.json; or of vocab.json with merges.txt behind it; or of
+ * tokenizer.model. The empty string where there is none.
+ */
 int modeldir_tokenizer_sha256(const char *path, char hex[65], struct err *err);
 
 #endif

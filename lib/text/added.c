@@ -48,7 +48,13 @@ int added_put(
 	for (size_t i = 0; i < n; i++)
 		if (enter(a, i ? &a->nodes[node].child : &a->first[bytes[0]], bytes[i], &node, err))
 			return -1;
-	a->only = !a->n || a->only == bytes[0] ? bytes[0] : -1;
+	if (!a->n) {
+		a->prefix_n = n < sizeof a->prefix ? n : sizeof a->prefix;
+		memcpy(a->prefix, content, a->prefix_n);
+	}
+	for (size_t i = 0; i < a->prefix_n; i++)
+		if (i == n || a->prefix[i] != content[i])
+			a->prefix_n = i;
 	if (a->nodes[node].token >= 0)
 		return 0;
 	a->nodes[node].token = (int32_t)a->n;
@@ -56,10 +62,11 @@ int added_put(
 	return 0;
 }
 
-/* The longest token that begins at text[at], and where it ends; NULL */
-static const struct added_token *longest(
-	const struct added *a, const char *text, size_t n, size_t at, size_t *end)
+/* The longest token that begins at byte `at` of the walk's text, and where it ends; NULL */
+static const struct added_token *longest(const struct added_walk *walk, size_t at, size_t *end)
 {
+	const struct added *a = walk->set;
+	const char *text = walk->text;
 	const struct added_token *found = NULL;
 	uint32_t node = a->first[(unsigned char)text[at]];
 
@@ -69,7 +76,7 @@ static const struct added_token *longest(
 			found = &a->tokens[a->nodes[node].token];
 			*end = at;
 		}
-		if (at == n)
+		if (at == walk->n || (walk->plain && walk->plain[at]))
 			break;
 		node = a->nodes[node].child;
 		while (node && a->nodes[node].byte != (unsigned char)text[at])
@@ -79,20 +86,22 @@ static const struct added_token *longest(
 }
 
 /* The next token at or after *at, which becomes where it begins. */
-static const struct added_token *find(
-	const struct added *a, const char *text, size_t n, size_t *at, size_t *end)
+static const struct added_token *find(const struct added_walk *walk, size_t *at, size_t *end)
 {
+	const struct added *a = walk->set;
 	const struct added_token *found;
+	const char *text = walk->text;
+	size_t n = walk->n, last = a->prefix_n ? a->prefix_n - 1 : 0;
 	const char *p;
 
 	for (; *at < n; ++*at) {
-		if (a->only >= 0) {
-			p = memchr(text + *at, a->only, n - *at);
+		if (a->prefix_n) { /* its last byte is the rarest: "<|" of Llama 3, "\u2581<" of Llama 2 */
+			p = n - *at > last ? memchr(text + *at + last, a->prefix[last], n - *at - last) : NULL;
 			if (!p)
 				return NULL;
-			*at = (size_t)(p - text);
+			*at = (size_t)(p - text) - last;
 		}
-		found = longest(a, text, n, *at, end);
+		found = walk->plain && walk->plain[*at] ? NULL : longest(walk, *at, end);
 		if (found)
 			return found;
 	}
@@ -141,8 +150,7 @@ static bool find_token(struct added_walk *walk, size_t *start)
 	const struct added_token *token;
 	size_t n = walk->n;
 
-	while (walk->set->n &&
-		(token = find(walk->set, text, n, &walk->search, &walk->waiting_end))) {
+	while (walk->set->n && (token = find(walk, &walk->search, &walk->waiting_end))) {
 		*start = walk->search;
 		walk->search = walk->waiting_stop = walk->waiting_end;
 		if (token->single_word && beside_word(text, n, *start, walk->waiting_end))

@@ -26,12 +26,13 @@ struct added {
 	struct added_token *tokens;
 	size_t n, cap;
 	uint32_t first[256]; /* node of each first byte, 0 where there is none */
-	int only;	     /* the first byte, where all tokens have the same; else -1 */
+	char prefix[16]; /* what all tokens begin with, as far as it goes here */
+	size_t prefix_n;
 };
 
 #define ADDED_INIT                                                                                 \
 	{                                                                                          \
-		.only = -1                                                                         \
+		.nodes = NULL                                                                      \
 	}
 
 void added_release(struct added *a);
@@ -40,19 +41,23 @@ void added_release(struct added *a);
 int added_put(
 	struct added *a, const char *content, size_t n, struct added_token token, struct err *err);
 
-/* A walk through n bytes of valid UTF-8: pieces of text, none empty, and tokens between them. */
+/*
+ * A walk through n bytes of valid UTF-8: pieces of text, none empty, and tokens between them. A token
+ * has no byte for which plain has 1, if plain is set.
+ */
 struct added_walk {
 	const struct added *set;
 	const char *text;
+	const uint8_t *plain;
 	size_t n;
 	size_t search, start;
 	const struct added_token *waiting;
 	size_t waiting_end, waiting_stop;
 };
 
-#define ADDED_WALK(a, t, size)                                                                     \
+#define ADDED_WALK(a, t, bytes_plain, size)                                                        \
 	{                                                                                          \
-		.set = (a), .text = (t), .n = (size)                                               \
+		.set = (a), .text = (t), .plain = (bytes_plain), .n = (size)                       \
 	}
 
 struct added_piece {

@@ -1,32 +1,9 @@
 #include "text/bpe.h"
 
-#include <stdio.h>
-
 #include "base/utf8.h"
 #include "text/bpe_impl.h"
+#include "text/field.h"
 #include "text/uchar.h"
-
-static int load_vocab(struct bpe *b, const struct json *vocab, struct err *err)
-{
-	int64_t id;
-
-	if (json_kind(vocab) != JSON_OBJECT)
-		return err_set(err, ERR_CORRUPT, "model: no vocab");
-	for (const struct json *v = json_first(vocab); v; v = json_next(v)) {
-		const char *key = json_key(v);
-
-		if (!json_int(v, &id) || id < 0 || id >= INT32_MAX)
-			return err_set(err, ERR_CORRUPT,
-				"model: the id of '%s' is no number from 0 to %d", key,
-				INT32_MAX - 1);
-		if (strstr(key, "\xc0\x80"))
-			return err_set(err, ERR_FAILED,
-				"model: a token with a zero byte is not supported");
-		if (vocab_put(&b->vocab, key, strlen(key), (int32_t)id, err))
-			return -1;
-	}
-	return 0;
-}
 
 /* The two halves of a merge, "a b" or ["a","b"]; false where it is neither. */
 static bool merge_halves(const struct json *m, const char *half[2], size_t n[2])
@@ -102,7 +79,7 @@ static int load_merges(struct bpe *b, const struct json *merges, struct err *err
 
 	if (json_kind(merges) != JSON_ARRAY || count >= BPE_NO_RANK)
 		return err_set(err, ERR_CORRUPT, "model: merges is no list");
-	while (size < count * 2)
+	while (size < count + count / 2)
 		size *= 2;
 	b->mask = size - 1;
 	b->merges = mem_new(size, sizeof *b->merges, err);
@@ -146,29 +123,42 @@ static int load_affix(const struct json *model, const char *name, char **out, st
 	return result;
 }
 
-static int load_bool(const struct json *model, const char *name, bool *out, struct err *err)
-{
-	const struct json *v = json_get(model, name);
-
-	if (json_kind(v) == JSON_NONE || json_kind(v) == JSON_NULL || json_bool(v, out))
-		return 0;
-	return err_set(err, ERR_CORRUPT, "model: %s is neither true nor false", name);
-}
-
 static void index_characters(struct bpe *b)
 {
-	char text[8];
-	int n;
+	char text[4];
 
+	vocab_bytes(&b->vocab, b->byte_ids);
+	b->all_bytes = !b->prefix && !b->suffix;
 	for (int i = 0; i < 256; i++) {
-		snprintf(text, sizeof text, "<0x%02X>", i);
-		b->byte_ids[i] = vocab_get(&b->vocab, text, 6);
-		n = utf8_encode(text, bpe_byte_character((unsigned char)i));
-		b->level_ids[i] = vocab_get(&b->vocab, text, (size_t)n);
+		char *level = b->level_text[i];
+
+		level[2] = (char)utf8_encode(level, bpe_byte_character((unsigned char)i));
+		b->level_ids[i] = vocab_get(&b->vocab, level, (size_t)level[2]);
+		b->all_bytes &= b->level_ids[i] >= 0;
 		text[0] = (char)i;
 		if (i < 128)
 			b->ascii_ids[i] = vocab_get(&b->vocab, text, 1);
 	}
+}
+
+/* Words begin as bytes, so that most pairs that are looked up are these. */
+static int index_bytes(struct bpe *b, struct err *err)
+{
+	if (!b->all_bytes)
+		return 0;
+	b->byte_ranks = mem_new(65536, sizeof *b->byte_ranks, err);
+	if (!b->byte_ranks)
+		return -1;
+	for (int i = 0; i < 65536; i++)
+		b->byte_ranks[i] = bpe_rank(b, b->level_ids[i >> 8], b->level_ids[i & 255]);
+	return 0;
+}
+
+static void find_longest(struct bpe *b)
+{
+	for (size_t i = 0; b->vocab.slots && i <= b->vocab.mask; i++)
+		if (b->vocab.slots[i].id >= 0 && b->vocab.slots[i].n > b->longest)
+			b->longest = b->vocab.slots[i].n;
 }
 
 /* Whether two tokens have one id, or too many ids to tell. */
@@ -219,6 +209,9 @@ static void find_joins(struct bpe *b, struct err *err)
 			bool left = (i < 128 ? b->ascii_ids[i] : i == BPE_SPACE ? space : -1) >= 0;
 			bool right = (j < 128 ? b->ascii_ids[j] : j == BPE_SPACE ? space : -1) >= 0;
 
+			if (i < 128 && j < 128 && uchar_ascii[i] == UCHAR_LETTER &&
+				uchar_ascii[j] == UCHAR_LETTER)
+				b->joins[i][j] = true; /* nothing is won by parts of words */
 			if (all || (!left && !right) || (vanish && !(left && right)))
 				b->joins[i][j] = true;
 		}
@@ -235,18 +228,21 @@ static int load(struct bpe *b, const struct json *model, struct err *err)
 		return err_set(err, ERR_FAILED, "model: dropout is not supported");
 	if (load_affix(model, "continuing_subword_prefix", &b->prefix, err) ||
 		load_affix(model, "end_of_word_suffix", &b->suffix, err) ||
-		load_string(model, "unk_token", &b->unk_token, err) ||
-		load_bool(model, "fuse_unk", &b->fuse_unk, err) ||
-		load_bool(model, "byte_fallback", &b->byte_fallback, err) ||
-		load_bool(model, "ignore_merges", &b->ignore_merges, err))
+		load_string(model, "unk_token", &b->unk_token, err))
 		return -1;
-	if (load_vocab(b, json_get(model, "vocab"), err) ||
-		load_merges(b, json_get(model, "merges"), err))
+	if (field_bool(model, "fuse_unk", true, &b->fuse_unk, err) ||
+		field_bool(model, "byte_fallback", true, &b->byte_fallback, err) ||
+		field_bool(model, "ignore_merges", true, &b->ignore_merges, err))
+		return err_at(err, "model");
+	if (vocab_load(&b->vocab, json_get(model, "vocab"), err))
+		return err_at(err, "model");
+	if (load_merges(b, json_get(model, "merges"), err))
 		return -1;
 	b->unk = b->unk_token ? vocab_get(&b->vocab, b->unk_token, strlen(b->unk_token)) : -1;
 	index_characters(b);
+	find_longest(b);
 	find_joins(b, err);
-	return 0;
+	return index_bytes(b, err);
 }
 
 struct bpe *bpe_new(const struct json *model, struct err *err)
@@ -270,6 +266,7 @@ void bpe_free(struct bpe *b)
 	vocab_release(&b->vocab);
 	free(b->merges);
 	free(b->made);
+	free(b->byte_ranks);
 	free(b->prefix);
 	free(b->suffix);
 	free(b->unk_token);
@@ -289,4 +286,15 @@ uint32_t bpe_byte_character(unsigned char byte)
 	if (byte >= 0x7f && byte <= 0xa0)
 		return 0x121u + byte - 0x7f;
 	return byte == 0xad ? 0x143 : byte;
+}
+
+int bpe_character_byte(uint32_t cp)
+{
+	if (cp >= 0x100 && cp <= 0x120)
+		return (int)(cp - 0x100);
+	if (cp >= 0x121 && cp <= 0x142)
+		return (int)(cp - 0x121 + 0x7f);
+	if (cp == 0x143)
+		return 0xad;
+	return cp < 0x100 && bpe_byte_character((unsigned char)cp) == cp ? (int)cp : -1;
 }

@@ -2,6 +2,26 @@
 
 #include <string.h>
 
+#include "text/repair.h"
+
+struct json *compile_parse(const struct compile_options *o, const char *text, size_t n,
+	size_t *replaced, struct err *why)
+{
+	struct json *json = json_parse(text, n, why);
+	struct buf repaired = BUF_INIT;
+
+	*replaced = 0;
+	if (json || !o->replace)
+		return json;
+	*replaced = repair_text(text, n, &repaired);
+	if (*replaced && buf_check(&repaired, why) == 0) {
+		*why = (struct err)ERR_INIT;
+		json = json_parse(repaired.data, repaired.len, why);
+	}
+	buf_release(&repaired);
+	return json;
+}
+
 static bool is_enough(const struct compile_options *o, const struct json *row, struct fault *fault)
 {
 	double x;
@@ -80,11 +100,21 @@ static int make_records(const struct compile_options *o, struct layout_row *row,
 	return 0;
 }
 
+static void note_replaced(struct compiled *out, size_t replaced)
+{
+	struct fault note;
+
+	fault_set(&note, FAULT_REPLACED, "%zu places that are not Unicode became U+FFFD", replaced);
+	for (size_t i = 0; i < out->n; i++)
+		lint_add(&out->records[i].lint, &note);
+}
+
 int compile_row(const struct compile_options *o, const struct layout *l, const char *text, size_t n,
 	struct compiled *out, struct arena *arena, struct err *err)
 {
 	struct err why = ERR_INIT;
-	struct json *json = json_parse(text, n, &why);
+	size_t replaced;
+	struct json *json = compile_parse(o, text, n, &replaced, &why);
 	struct layout_row row;
 	int rc;
 
@@ -96,6 +126,8 @@ int compile_row(const struct compile_options *o, const struct layout *l, const c
 	rc = is_enough(o, json, &out->fault) ? layout_read(l, json, &o->how, arena, &row, &out->fault, err) : 0;
 	if (rc == 1)
 		rc = make_records(o, &row, out, arena, err);
+	if (rc == 0 && replaced)
+		note_replaced(out, replaced);
 	if (rc == 0 && o->meta && out->n)
 		rc = put_meta(o, l, json, out, arena, err);
 	json_free(json);

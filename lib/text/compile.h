@@ -22,6 +22,7 @@ struct compile_options {
 	const struct compile_min *min;
 	size_t nmin;
 	bool meta; /* keep the rows' other fields */
+	bool replace; /* what is not Unicode, by repair.h; else such rows are bad */
 };
 
 struct compiled_record {
@@ -37,7 +38,11 @@ struct compiled {
 	bool turns;	    /* a completion goes on over turns of the user */
 };
 
-/* n bytes of JSON. 0 or -1. */
+/* The row's JSON, of n bytes, and how many times something in it was replaced; NULL, and why. */
+struct json *compile_parse(const struct compile_options *o, const char *text, size_t n,
+	size_t *replaced, struct err *why);
+
+/* n bytes of JSON; l may be NULL where it is none. 0 or -1. */
 int compile_row(const struct compile_options *o, const struct layout *l, const char *text, size_t n,
 	struct compiled *out, struct arena *arena, struct err *err);
 

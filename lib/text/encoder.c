@@ -11,7 +11,7 @@ struct encoder {
 	struct matcher *matcher;
 	struct normalize_work normalize;
 	struct pretokenize_work pretokenize;
-	struct bpe_work *bpe;
+	struct wordmodel_work *model;
 };
 
 struct encoder *encoder_new(const struct tokenizer *t, struct err *err)
@@ -22,8 +22,8 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *err)
 		return NULL;
 	e->t = t;
 	e->matcher = matcher_new(err);
-	e->bpe = e->matcher ? bpe_work_new(t->model, err) : NULL;
-	if (!e->bpe) {
+	e->model = e->matcher ? wordmodel_work_new(t->model, err) : NULL;
+	if (!e->model) {
 		encoder_free(e);
 		return NULL;
 	}
@@ -37,7 +37,7 @@ void encoder_free(struct encoder *e)
 	matcher_free(e->matcher);
 	normalize_work_release(&e->normalize);
 	pretokenize_work_release(&e->pretokenize);
-	bpe_work_free(e->bpe);
+	wordmodel_work_free(e->model);
 	free(e);
 }
 
@@ -52,16 +52,12 @@ static int encode_words(struct encoder *e, const char *text, size_t n, struct pl
 {
 	const struct tokenizer *t = e->t;
 	const struct words *words = pretokenize_run(
-		t->pretokenize, &e->pretokenize, e->matcher, &text, n, &places, err);
+		t->pretokenize, &e->pretokenize, e->matcher, &text, &n, &places, err);
 
-	for (size_t i = 0; words && i < words->n; i++) {
-		struct word word = words->v[i];
-
-		if (bpe_encode(t->model, e->bpe, text + word.at, word.n, t->byte_level,
-			    within(places.at[1], word.at, word.n), out, before, err))
-			return -1;
-	}
-	return words ? 0 : -1;
+	if (!words)
+		return -1;
+	return wordmodel_encode(e->model, text, n, words->v, words->n, t->byte_level, places.at[1], out,
+		before, err);
 }
 
 /* A piece between added tokens of the first pass. */
@@ -71,11 +67,11 @@ static int encode_piece(struct encoder *e, const char *text, size_t n, struct pl
 	const struct tokenizer *t = e->t;
 	struct added_walk walk;
 	struct added_piece piece;
-	struct places inner;
+	struct places inner = {.at = {0}};
 
 	if (normalize_run(t->normalize, &e->normalize, e->matcher, &text, &n, &places, err))
 		return -1;
-	walk = (struct added_walk)ADDED_WALK(&t->normalized, text, n);
+	walk = (struct added_walk)ADDED_WALK(&t->normalized, text, places.plain, n);
 	while (added_next(&walk, &piece)) {
 		if (piece.id >= 0) {
 			if (ids_add(out, piece.id, err))
@@ -92,16 +88,17 @@ static int encode_piece(struct encoder *e, const char *text, size_t n, struct pl
 	return 0;
 }
 
-static int encode_text(struct encoder *e, const char *text, size_t n, size_t place, struct ids *out,
-	size_t *before, struct err *err)
+static int encode_text(struct encoder *e, const char *text, const uint8_t *plain, size_t n,
+	size_t place, struct ids *out, size_t *before, struct err *err)
 {
-	struct added_walk walk = ADDED_WALK(&e->t->raw, text, n);
+	struct added_walk walk = ADDED_WALK(&e->t->raw, text, plain, n);
 	struct added_piece piece;
 
 	while (added_next(&walk, &piece)) {
 		size_t size = piece.end - piece.at;
 		struct places places = {
-			{piece.at == 0 ? uchar_size(*text) : 0, within(place, piece.at, size)}};
+			.at = {piece.at == 0 ? uchar_size(*text) : 0, within(place, piece.at, size)},
+			.plain = plain ? plain + piece.at : NULL};
 
 		if (piece.id < 0) {
 			if (encode_piece(e, text + piece.at, size, places, out, before, err))
@@ -125,8 +122,8 @@ static int add_all(struct ids *out, const struct ids *ids, struct err *err)
 	return 0;
 }
 
-int encoder_encode_at(struct encoder *e, const char *text, size_t n, size_t place, unsigned flags,
-	struct ids *out, size_t *before, struct err *err)
+int encoder_encode_at(struct encoder *e, const char *text, const uint8_t *plain, size_t n,
+	size_t place, unsigned flags, struct ids *out, size_t *before, struct err *err)
 {
 	bool special = flags & ENCODE_SPECIAL;
 	size_t start = out->n, valid = utf8_valid_prefix(text, n), behind;
@@ -138,7 +135,7 @@ int encoder_encode_at(struct encoder *e, const char *text, size_t n, size_t plac
 	if (special && add_all(out, &e->t->before, err))
 		goto fail;
 	behind = out->n;
-	if (encode_text(e, text, n, place, out, &behind, err) ||
+	if (encode_text(e, text, plain, n, place, out, &behind, err) ||
 		(special && add_all(out, &e->t->after, err)))
 		goto fail;
 	*before = behind - start;
@@ -153,5 +150,5 @@ int encoder_encode(struct encoder *e, const char *text, size_t n, unsigned flags
 {
 	size_t ignored;
 
-	return encoder_encode_at(e, text, n, 0, flags, out, &ignored, err);
+	return encoder_encode_at(e, text, NULL, n, 0, flags, out, &ignored, err);
 }

@@ -34,6 +34,7 @@ static const struct {
 	[FAULT_LEFTOVER] = {"leftover", FAULT_NOTE},
 	[FAULT_SYSTEM_LOST] = {"system-lost", FAULT_NOTE},
 	[FAULT_BOUNDARY] = {"boundary", FAULT_NOTE},
+	[FAULT_REPLACED] = {"replaced", FAULT_NOTE},
 };
 
 const char *fault_name(enum fault_code code)

@@ -44,6 +44,7 @@ enum fault_code {
 	FAULT_LEFTOVER,	     /* a template's marks in one completion, but not in the other */
 	FAULT_SYSTEM_LOST,   /* the template leaves the system's text out */
 	FAULT_BOUNDARY,	     /* the rendered prompt is not how the rendered whole begins */
+	FAULT_REPLACED,	     /* what was not Unicode was replaced */
 	FAULT_CODES
 };
 

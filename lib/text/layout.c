@@ -114,6 +114,15 @@ static const char *mapped(const struct layout_options *o, const char *key, size_
 	return NULL;
 }
 
+/* Is the field of that name another key's value? Then it is not its own as well. */
+static bool is_taken(const struct layout_options *o, const char *name, size_t n)
+{
+	for (size_t i = 0; o && i < o->nmap; i++)
+		if (same_name(name, n, o->map[i].path))
+			return true;
+	return false;
+}
+
 /* The value of the first of the names that the row has; *name is that name, *twice whether it is there twice. */
 static const struct json *find_key(const struct layout_options *o, const struct json *row, const char *names,
 	const char **name, bool *twice)
@@ -131,6 +140,8 @@ static const struct json *find_key(const struct layout_options *o, const struct 
 			found = layout_find(row, path);
 			continue;
 		}
+		if (is_taken(o, names, n))
+			continue;
 		for (const struct json *v = json_first(row); v; v = json_next(v)) {
 			if (!same_name(names, n, json_key(v)))
 				continue;

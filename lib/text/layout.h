@@ -125,7 +125,10 @@ struct layout {
 /* The i-th of the table; NULL after the last. */
 const struct layout *layout_at(size_t i);
 
-/* --map: the value that a layout knows under one name is found under another, or further down. */
+/*
+ * --map: the value that a layout knows under one name is found under another, or further down. A
+ * field that is so taken for one key is not read under its own name too.
+ */
 struct layout_map {
 	const char *key, *path; /* "prompt", "data.question" or "answers.0.text" */
 };

@@ -5,14 +5,27 @@
 #include "base/utf8.h"
 #include "io/json.h"
 
-static int choose(const struct buf *json, char mark[4], struct err *err)
+#define FIRST 0xfdd0 /* EF B7 90; the others follow */
+#define COUNT 32
+
+uint32_t marks_used(const char *text, size_t n)
 {
-	for (uint32_t c = 0xfdd0; c <= 0xfdef; c++) {
-		mark[utf8_encode(mark, c)] = '\0';
-		if (!memmem(json->data, json->len, mark, 3))
-			return 0;
+	const char *end = text + n, *p = text;
+	uint32_t used = 0;
+
+	while (n && (p = memchr(p, 0xef, (size_t)(end - p)))) {
+		if (end - p >= 3 && p[1] == '\xb7' && (unsigned char)p[2] >= 0x90 && (unsigned char)p[2] < 0x90 + COUNT)
+			used |= (uint32_t)1 << ((unsigned char)p[2] - 0x90);
+		p++;
 	}
-	return err_set(err, ERR_LIMIT, "the row has every character from U+FDD0 to U+FDEF, none is left for marks");
+	return used;
+}
+
+bool marks_choose(uint32_t used, char mark[4])
+{
+	if (used != UINT32_MAX)
+		mark[utf8_encode(mark, FIRST + (uint32_t)__builtin_ctz(~used))] = '\0';
+	return used != UINT32_MAX;
 }
 
 /* Bytes of the character that text within a JSON string begins with. */
@@ -25,16 +38,16 @@ static size_t first_character(const char *text, size_t n)
 	return n ? (size_t)utf8_decode(text, n, &cp) : 0;
 }
 
-int marks_put(struct buf *json, size_t from, const struct specials *escaped, char mark[4], struct err *err)
+int marks_put(struct buf *json, const struct specials *escaped, const char *mark, struct err *err)
 {
-	size_t len, at = from + specials_find(escaped, json->data + from, json->len - from, &len);
+	size_t len, at = specials_find(escaped, json->data, json->len, &len);
 	struct buf out = BUF_INIT, swap;
 	int rc;
 
 	if (at == json->len)
 		return 0;
-	if (!*mark && choose(json, mark, err))
-		return -1;
+	if (!*mark)
+		return 1;
 	for (size_t done = 0;;) {
 		size_t first = first_character(json->data + at, json->len - at);
 
@@ -45,7 +58,7 @@ int marks_put(struct buf *json, size_t from, const struct specials *escaped, cha
 		done = at += first;
 		at += specials_find(escaped, json->data + at, json->len - at, &len);
 	}
-	rc = buf_check(&out, err);
+	rc = buf_check(&out, err) ? -1 : 1;
 	swap = *json;
 	*json = out;
 	buf_release(&swap);

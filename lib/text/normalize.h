@@ -1,6 +1,7 @@
 /*
- * The normalizer of tokenizer.json: steps that rewrite a piece of text. Prepend, Replace, NFC, NFD,
- * NFKC, NFKD, Lowercase, Strip and Sequence; others are refused. Characters that Unicode has got
+ * The normalizer of tokenizer.json: steps that rewrite a piece of text. All those of the Hugging Face
+ * library: Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Precompiled, ByteLevel,
+ * BertNormalizer and Sequence. Characters that Unicode has got
  * since version 10 are left alone by the normal forms, as the Hugging Face library leaves them.
  */
 #ifndef TEXT_NORMALIZE_H
@@ -17,10 +18,12 @@
 /*
  * Places that are followed through a rewriting: each is a number of bytes, and becomes how many of
  * the new text's bytes come from those. 0 stays 0. What is made of a stretch with a place inside it
- * comes after.
+ * comes after. And marks of bytes, which what is made of them inherits.
  */
 struct places {
 	size_t at[2];
+	const uint8_t *plain; /* of each byte of the text; NULL: nowhere */
+	struct buf *made;     /* where `plain` of the new text is put */
 };
 
 /* While text is rewritten from `old`: n bytes from `from` were copied to `to`. */
@@ -44,7 +47,7 @@ void normalize_free(struct normalize *z);
 
 /* Memory for one thread's work, reused from call to call. */
 struct normalize_work {
-	struct buf text[2];
+	struct buf text[2], plain[2];
 	int32_t *points;
 	size_t cap;
 };

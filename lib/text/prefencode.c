@@ -2,47 +2,39 @@
 
 #include <string.h>
 
-#include "base/buf.h"
-
-/* A completion's sequence within `all`. */
-struct sequence {
-	size_t at, n;  /* prompt, completion and EOS */
-	size_t inside; /* tokens that end within the prompt's text */
-	size_t length; /* of the completion, as it is stored */
-};
+#include "text/compat.h"
+#include "text/sequences.h"
 
 struct prefencode {
-	const struct tokenizer *t;
 	const struct prefencode_rules *rules;
-	struct encoder *encoder;
-	struct buf text;
-	struct ids prompt, all, tokens;
-	struct sequence *sequences;
-	int64_t *seg;
-	int32_t *skip, *cut;
-	size_t sequences_cap, seg_cap, skip_cap, cut_cap;
+	struct sequences s;
 };
+
+/* Is EOS appended? */
+static bool ends(const struct prefencode_rules *rules)
+{
+	return rules->eos == PREFENCODE_ALWAYS ||
+	       (rules->eos == PREFENCODE_AUTO && !rules->rendered);
+}
 
 struct prefencode *prefencode_new(
 	const struct tokenizer *t, const struct prefencode_rules *rules, struct err *err)
 {
-	bool eos = rules->eos == PREFENCODE_ALWAYS ||
-		   (rules->eos == PREFENCODE_AUTO && !rules->rendered);
+	bool compat = rules->compat && rules->compat->needs_eos(rules);
 	struct prefencode *p;
 
-	if (eos && tokenizer_eos(t) < 0) {
+	if ((compat || (!rules->compat && ends(rules))) && tokenizer_eos(t) < 0) {
 		err_set(err, ERR_FAILED,
-			"tokenizer_config.json names no EOS token that the tokenizer has; the rule "
-			"'never' does without");
+			"tokenizer_config.json names no EOS token that the tokenizer has%s%s",
+			compat ? ", and the rule needs one: " : "; the rule 'never' does without",
+			compat ? rules->compat->name : "");
 		return NULL;
 	}
 	p = mem_new(1, sizeof *p, err);
 	if (!p)
 		return NULL;
-	p->t = t;
 	p->rules = rules;
-	p->encoder = encoder_new(t, err);
-	if (!p->encoder) {
+	if (sequences_init(&p->s, t, err)) {
 		prefencode_free(p);
 		return NULL;
 	}
@@ -53,15 +45,7 @@ void prefencode_free(struct prefencode *p)
 {
 	if (!p)
 		return;
-	encoder_free(p->encoder);
-	buf_release(&p->text);
-	ids_release(&p->prompt);
-	ids_release(&p->all);
-	ids_release(&p->tokens);
-	free(p->sequences);
-	free(p->seg);
-	free(p->skip);
-	free(p->cut);
+	sequences_release(&p->s);
 	free(p);
 }
 
@@ -77,77 +61,63 @@ void prefencode_add(struct prefencode_ledger *to, const struct prefencode_ledger
 	to->merged += from->merged;
 	to->identical += from->identical;
 	to->bos_twice += from->bos_twice;
+	to->plain += from->plain;
 }
 
 /* ---- encoding */
 
+/* Piece i is prompt, completion i and EOS; piece k the prompt alone. */
 static int encode(struct prefencode *p, const struct pref_rec *in, struct err *err)
 {
 	unsigned flags = p->rules->rendered ? 0 : ENCODE_SPECIAL;
-	size_t prompt = (size_t)pref_len(in, 0), n;
-	int32_t eos = tokenizer_eos(p->t);
-	bool ends = p->rules->eos == PREFENCODE_ALWAYS ||
-		    (p->rules->eos == PREFENCODE_AUTO && !p->rules->rendered);
+	size_t prompt = (size_t)pref_len(in, 0);
+	int32_t eos = tokenizer_eos(p->s.t);
+	struct piece piece;
 
-	p->all.n = 0;
-	buf_clear(&p->text);
-	buf_add(&p->text, in->text + in->seg[0], prompt);
 	for (int i = 0; i < in->k; i++) {
-		struct sequence *s = &p->sequences[i];
-
-		n = (size_t)pref_len(in, i + 1);
-		buf_add(&p->text, in->text + in->seg[i + 1], n);
-		s->at = p->all.n;
-		if (buf_check(&p->text, err) ||
-			encoder_encode_at(p->encoder, p->text.data, p->text.len, prompt, flags,
-				&p->all, &s->inside, err))
+		sequences_text(&p->s, in, 0, i + 1);
+		if (sequences_encode(&p->s, prompt, flags, err))
 			return err_at(err, "completion %d", i + 1);
-		if (ends && (p->all.n == s->at || p->all.v[p->all.n - 1] != eos) &&
-			ids_add(&p->all, eos, err))
+		piece = sequences_piece(&p->s, (size_t)i);
+		if (ends(p->rules) && (!piece.n || piece.v[piece.n - 1] != eos) &&
+			sequences_encode_id(&p->s, eos, err))
 			return -1;
-		s->n = p->all.n - s->at;
-		p->text.len = prompt;
 	}
-	return 0;
+	sequences_text(&p->s, in, 0, 0);
+	return sequences_encode(&p->s, prompt, flags, err) ? err_at(err, "prompt") : 0;
 }
 
 /* How many tokens the sequences begin with alike that come from the prompt. */
-static size_t common_prompt(const struct prefencode *p, int k)
+static size_t common_prompt(const struct sequences *s, int k)
 {
-	const int32_t *first = p->all.v + p->sequences[0].at, *other;
-	size_t n = p->sequences[0].inside, same;
+	struct piece first = sequences_piece(s, 0);
+	size_t n = first.before, same;
 
 	for (int i = 1; i < k; i++) {
-		const struct sequence *s = &p->sequences[i];
+		struct piece other = sequences_piece(s, (size_t)i);
 
-		other = p->all.v + s->at;
-		if (s->inside < n)
-			n = s->inside;
-		for (same = 0; same < n && first[same] == other[same]; same++)
+		if (other.before < n)
+			n = other.before;
+		for (same = 0; same < n && first.v[same] == other.v[same]; same++)
 			;
 		n = same;
 	}
 	return n;
 }
 
-/* 1 where the prompt by itself is not what some sequence begins with. */
-static int is_merged(struct prefencode *p, const struct pref_rec *in, struct err *err)
+/* Is the prompt by itself not what some sequence begins with? */
+static bool is_merged(const struct sequences *s, int k)
 {
-	unsigned flags = p->rules->rendered ? 0 : ENCODE_SPECIAL;
-	size_t n = (size_t)pref_len(in, 0), inside;
+	struct piece prompt = sequences_piece(s, (size_t)k);
+	size_t n = prompt.before;
 
-	p->prompt.n = 0;
-	if (encoder_encode_at(
-		    p->encoder, in->text + in->seg[0], n, n, flags, &p->prompt, &inside, err))
-		return err_at(err, "prompt");
-	for (int i = 0; i < in->k; i++) {
-		const struct sequence *s = &p->sequences[i];
+	for (int i = 0; i < k; i++) {
+		struct piece whole = sequences_piece(s, (size_t)i);
 
-		if (s->n < inside || (inside && memcmp(p->all.v + s->at, p->prompt.v,
-							inside * sizeof *p->prompt.v)))
-			return 1;
+		if (whole.n < n || (n && memcmp(whole.v, prompt.v, n * sizeof *whole.v)))
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* ---- limits */
@@ -163,9 +133,9 @@ struct plan {
 /* Tokens that stay in front of a prompt whose head is cut off. */
 static size_t leading(const struct prefencode *p, size_t prompt)
 {
-	const int32_t *first = p->all.v + p->sequences[0].at;
-	size_t n = p->rules->rendered ? prompt && first[0] == tokenizer_bos(p->t)
-				      : tokenizer_leading(p->t);
+	struct piece first = sequences_piece(&p->s, 0);
+	size_t n = p->rules->rendered ? prompt && first.v[0] == tokenizer_bos(p->s.t)
+				      : tokenizer_leading(p->s.t);
 
 	return n < prompt ? n : prompt;
 }
@@ -175,9 +145,8 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* 1, 0 to drop the record, or -1. */
-static int make_plan(const struct prefencode *p, size_t prompt, size_t longest, struct plan *plan,
-	struct err *err)
+static enum sequences_fate make_plan(const struct prefencode *p, size_t prompt, size_t longest,
+	struct plan *plan, struct err *err)
 {
 	const struct prefencode_rules *rules = p->rules;
 	size_t max = rules->max_length ? (size_t)rules->max_length : SIZE_MAX;
@@ -186,9 +155,9 @@ static int make_plan(const struct prefencode *p, size_t prompt, size_t longest, 
 
 	*plan = (struct plan){prompt, prompt, 0, longest};
 	if (prompt <= max_prompt && longest <= max && prompt <= max - longest)
-		return 1;
+		return SEQUENCES_MADE;
 	if (rules->truncate == PREFENCODE_DROP)
-		return 0;
+		return SEQUENCES_TOO_LONG;
 	if (rules->truncate == PREFENCODE_ERROR && prompt > max_prompt)
 		return err_set(err, ERR_LIMIT, "the prompt has %zu tokens, the most is %zu", prompt,
 			max_prompt);
@@ -207,73 +176,58 @@ static int make_plan(const struct prefencode *p, size_t prompt, size_t longest, 
 		plan->head = stored;
 	}
 	plan->completion = stored < max ? least(longest, max - stored) : 0;
-	return plan->completion > 0;
+	return plan->completion > 0 ? SEQUENCES_MADE : SEQUENCES_TOO_LONG;
 }
 
-/* Cuts completions to plan->completion; false where one has no counted token left. */
-static bool cut_completions(
-	struct prefencode *p, const struct plan *plan, int k, struct prefencode_ledger *ledger)
+/* Sequence i, cut by the plan. */
+static enum sequences_fate add_cut(
+	struct prefencode *p, int i, const struct plan *plan, struct err *err)
 {
-	int32_t eos = tokenizer_eos(p->t);
+	struct piece whole = sequences_piece(&p->s, (size_t)i);
+	size_t n = whole.n - plan->prompt, uncounted = whole.before - plan->prompt;
+	struct sequence q = {
+		.prompt = {piece_part(whole, 0, plan->head),
+			piece_part(whole, plan->prompt - plan->tail, plan->tail)},
+		.completion = piece_part(whole, plan->prompt, plan->completion),
+		.uncounted = uncounted,
+		.cut_prompt = plan->prompt - plan->head - plan->tail,
+	};
 
-	for (int i = 0; i < k; i++) {
-		struct sequence *s = &p->sequences[i];
-		size_t n = s->n - plan->prompt, uncounted = s->inside - plan->prompt;
+	q.cut_completion = n - q.completion.n;
+	if (q.completion.n <= uncounted)
+		return SEQUENCES_TOO_LONG;
+	if (q.cut_completion && whole.v[whole.n - 1] == tokenizer_eos(p->s.t))
+		p->s.eos_lost++;
+	return sequences_add(&p->s, &q, err) ? SEQUENCES_FAILED : SEQUENCES_MADE;
+}
 
-		if (!uncounted && !(plan->head + plan->tail))
-			uncounted = 1;
-		s->length = least(n, plan->completion);
-		if (s->length <= uncounted)
-			return false;
-		if (s->length < n && p->all.v[s->at + s->n - 1] == eos)
-			ledger->eos_lost++;
+/* Our rule, as the header has it. */
+static enum sequences_fate encode_joint(
+	struct prefencode *p, const struct pref_rec *in, struct err *err)
+{
+	enum sequences_fate fate;
+	struct plan plan = {0};
+	size_t prompt, longest = 0;
+
+	if (encode(p, in, err))
+		return SEQUENCES_FAILED;
+	prompt = common_prompt(&p->s, in->k);
+	for (int i = 0; i < in->k; i++) {
+		struct piece whole = sequences_piece(&p->s, (size_t)i);
+
+		if (whole.n <= (whole.before ? whole.before : 1))
+			return SEQUENCES_EMPTY;
+		if (whole.n - prompt > longest)
+			longest = whole.n - prompt;
 	}
-	return true;
+	p->s.merged = is_merged(&p->s, in->k);
+	fate = make_plan(p, prompt, longest, &plan, err);
+	for (int i = 0; i < in->k && fate == SEQUENCES_MADE; i++)
+		fate = add_cut(p, i, &plan, err);
+	return fate;
 }
 
 /* ---- the record */
-
-static int store(struct prefencode *p, const struct pref_rec *in, const struct plan *plan,
-	struct pref_rec *out, struct err *err)
-{
-	const int32_t *first = p->all.v + p->sequences[0].at;
-	size_t lost = plan->prompt - plan->head - plan->tail, k = (size_t)in->k;
-
-	if (mem_grow(&p->seg, &p->seg_cap, k + 2, sizeof *p->seg, err) ||
-		mem_grow(&p->skip, &p->skip_cap, k, sizeof *p->skip, err) ||
-		mem_grow(&p->cut, &p->cut_cap, 2 * k, sizeof *p->cut, err))
-		return -1;
-	p->tokens.n = 0;
-	if (ids_reserve(&p->tokens, p->all.n, err))
-		return -1;
-	memcpy(p->tokens.v, first, plan->head * sizeof *first);
-	memcpy(p->tokens.v + plan->head, first + plan->prompt - plan->tail,
-		plan->tail * sizeof *first);
-	p->tokens.n = plan->head + plan->tail;
-	p->seg[0] = 0;
-	p->seg[1] = (int64_t)p->tokens.n;
-	for (size_t i = 0; i < k; i++) {
-		const struct sequence *s = &p->sequences[i];
-
-		memcpy(p->tokens.v + p->tokens.n, p->all.v + s->at + plan->prompt,
-			s->length * sizeof *first);
-		p->tokens.n += s->length;
-		p->seg[i + 2] = (int64_t)p->tokens.n;
-		p->skip[i] = (int32_t)(s->inside - plan->prompt);
-		p->cut[2 * i] = (int32_t)lost;
-		p->cut[2 * i + 1] = (int32_t)(s->n - plan->prompt - s->length);
-	}
-	*out = (struct pref_rec){.id = in->id,
-		.k = in->k,
-		.seg = p->seg,
-		.tokens = p->tokens.v,
-		.skip = p->skip,
-		.label = in->label,
-		.cut = p->cut,
-		.meta = in->meta,
-		.meta_len = in->meta_len};
-	return 0;
-}
 
 static bool has_identical(const struct pref_rec *r)
 {
@@ -288,18 +242,30 @@ static bool has_identical(const struct pref_rec *r)
 	return false;
 }
 
+/* Does the text hold what was marked? */
+static bool is_marked(const struct pref_rec *in)
+{
+	size_t n = (size_t)(in->seg[in->k + 1] - in->seg[0]);
+
+	return in->plain && n && memchr(in->plain + in->seg[0], 1, n);
+}
+
 static void note(
 	const struct prefencode *p, const struct pref_rec *r, struct prefencode_ledger *ledger)
 {
-	int32_t bos = tokenizer_bos(p->t);
-	uint64_t cut = 0;
+	int32_t bos = tokenizer_bos(p->s.t);
+	uint64_t prompt = 0, completion = 0;
 
-	for (int i = 0; i < r->k; i++)
-		cut += (uint64_t)r->cut[2 * i + 1];
+	for (int i = 0; i < r->k; i++) {
+		prompt = prompt > (uint64_t)r->cut[2 * i] ? prompt : (uint64_t)r->cut[2 * i];
+		completion += (uint64_t)r->cut[2 * i + 1];
+	}
 	ledger->kept++;
-	ledger->truncated += r->cut[0] || cut;
-	ledger->cut_prompt += (uint64_t)r->cut[0];
-	ledger->cut_completion += cut;
+	ledger->truncated += prompt || completion;
+	ledger->cut_prompt += prompt;
+	ledger->cut_completion += completion;
+	ledger->eos_lost += p->s.eos_lost;
+	ledger->merged += p->s.merged;
 	ledger->identical += has_identical(r);
 	ledger->bos_twice +=
 		bos >= 0 && pref_len(r, 0) > 1 && r->tokens[0] == bos && r->tokens[1] == bos;
@@ -308,40 +274,20 @@ static void note(
 int prefencode_record(struct prefencode *p, const struct pref_rec *in, struct pref_rec *out,
 	struct prefencode_ledger *ledger, struct err *err)
 {
-	struct prefencode_ledger lost = *ledger;
-	struct plan plan = {0};
-	size_t prompt, longest = 0;
-	bool empty = false;
-	int merged, rc;
+	enum sequences_fate fate;
 
-	if (mem_grow(&p->sequences, &p->sequences_cap, (size_t)in->k, sizeof *p->sequences, err) ||
-		encode(p, in, err))
+	sequences_clear(&p->s);
+	fate = p->rules->compat ? p->rules->compat->encode(p->rules, &p->s, in, err)
+				: encode_joint(p, in, err);
+	if (fate == SEQUENCES_MADE)
+		fate = sequences_record(&p->s, in, out, err);
+	if (fate == SEQUENCES_FAILED)
 		return -1;
-	prompt = common_prompt(p, in->k);
-	for (int i = 0; i < in->k; i++) {
-		const struct sequence *s = &p->sequences[i];
-		size_t uncounted = s->inside ? s->inside : 1;
-
-		empty = empty || s->n <= uncounted;
-		if (s->n - prompt > longest)
-			longest = s->n - prompt;
-	}
-	if (empty) {
-		ledger->empty++;
+	ledger->empty += fate == SEQUENCES_EMPTY;
+	ledger->too_long += fate == SEQUENCES_TOO_LONG;
+	if (fate != SEQUENCES_MADE)
 		return 0;
-	}
-	rc = make_plan(p, prompt, longest, &plan, err);
-	if (rc < 0)
-		return -1;
-	if (rc == 0 || !cut_completions(p, &plan, in->k, &lost)) {
-		ledger->too_long++;
-		return 0;
-	}
-	merged = is_merged(p, in, err);
-	if (merged < 0 || store(p, in, &plan, out, err))
-		return -1;
-	*ledger = lost;
-	ledger->merged += (uint64_t)merged;
+	ledger->plain += is_marked(in);
 	note(p, out, ledger);
 	return 1;
 }

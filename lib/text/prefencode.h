@@ -6,6 +6,13 @@
  * of the boundary. The stored prompt is what all k sequences begin with, as far as it comes from
  * the prompt's text. Tokens behind it that still end within the prompt's text are in `skip`; a
  * token made of both sides, and all after it, belong to the completion.
+ *
+ * Where a record says of bytes that they are plain, no special or other added token is seen in
+ * them: they are text, whatever they spell. Nothing else changes there: what the normalizer and
+ * the pre-tokenizer make of them, and what merges with what is beside them, is as in a text in which
+ * the tokenizer had never heard of that token.
+ *
+ * Other projects' rules are in compat.h.
  */
 #ifndef TEXT_PREFENCODE_H
 #define TEXT_PREFENCODE_H
@@ -36,7 +43,10 @@ enum prefencode_truncate {
 	PREFENCODE_ERROR, /* ERR_LIMIT */
 };
 
+struct compat;
+
 struct prefencode_rules {
+	const struct compat *compat; /* another project's rule; NULL: ours */
 	bool rendered; /* by a chat template: the text has its own special tokens, none are added in
 			  front */
 	enum prefencode_eos eos;
@@ -54,6 +64,7 @@ struct prefencode_ledger {
 	uint64_t merged; /* records whose prompt alone has other tokens than before a completion */
 	uint64_t identical; /* records with two completions of the same tokens */
 	uint64_t bos_twice; /* records that begin with two BOS tokens */
+	uint64_t plain;	    /* records with text of special tokens that stays text */
 };
 
 void prefencode_add(struct prefencode_ledger *to, const struct prefencode_ledger *from);
@@ -62,7 +73,7 @@ struct prefencode;
 
 /*
  * One thread's encoder; t and rules are borrowed. ERR_FAILED where the rules ask for an EOS that t
- * has not.
+ * has not. Other rules than ours are told their limits: 0 is none for them too.
  */
 struct prefencode *prefencode_new(
 	const struct tokenizer *t, const struct prefencode_rules *rules, struct err *err);

@@ -6,21 +6,22 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
+#include "text/field.h"
+#include "text/metaspace.h"
 #include "text/scan.h"
 #include "text/uchar.h"
 
 enum behavior { REMOVED, ISOLATED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS };
 
 struct step {
-	enum step_kind { SPLIT, CHARACTERS, WORDS, METASPACE, BYTE_LEVEL } kind;
+	enum step_kind { SPLIT, CHARACTERS, LENGTH, WORDS, METASPACE, BYTE_LEVEL } kind;
 	struct pattern *pattern;       /* SPLIT; BYTE_LEVEL: NULL where it does not split */
 	bool (*is_match)(uint32_t cp); /* CHARACTERS */
 	enum behavior behavior;	       /* SPLIT, CHARACTERS */
 	bool invert;		       /* SPLIT */
 	bool prefix_space;	       /* BYTE_LEVEL */
-	char mark[5];		       /* METASPACE: one character */
-	enum { NEVER, FIRST, ALWAYS } prepend;
-	bool split; /* METASPACE */
+	int64_t length;		       /* LENGTH: characters of each word */
+	struct metaspace metaspace;
 };
 
 struct pretokenize {
@@ -31,18 +32,6 @@ struct pretokenize {
 /* ---- loading */
 
 static int load(struct pretokenize *t, const struct json *v, struct err *err);
-
-static int load_bool(
-	const struct json *v, const char *name, bool optional, bool *out, struct err *err)
-{
-	const struct json *value = json_get(v, name);
-
-	if (json_bool(value, out))
-		return 0;
-	if (optional && (json_kind(value) == JSON_NONE || json_kind(value) == JSON_NULL))
-		return 0;
-	return err_set(err, ERR_CORRUPT, "%s must be true or false", name);
-}
 
 static int load_behavior(const struct json *v, enum behavior *out, struct err *err)
 {
@@ -65,7 +54,7 @@ static int load_split(const struct json *v, struct step *step, struct err *err)
 	step->pattern = pattern_new(json_get(v, "pattern"), err);
 	if (!step->pattern || load_behavior(v, &step->behavior, err))
 		return -1;
-	return load_bool(v, "invert", true, &step->invert, err);
+	return field_bool(v, "invert", true, &step->invert, err);
 }
 
 static int load_byte_level(const struct json *v, struct step *step, struct err *err)
@@ -73,8 +62,8 @@ static int load_byte_level(const struct json *v, struct step *step, struct err *
 	bool use_regex = true;
 
 	step->kind = BYTE_LEVEL;
-	if (load_bool(v, "add_prefix_space", false, &step->prefix_space, err) ||
-		load_bool(v, "use_regex", true, &use_regex, err))
+	if (field_bool(v, "add_prefix_space", false, &step->prefix_space, err) ||
+		field_bool(v, "use_regex", true, &use_regex, err))
 		return -1;
 	step->behavior = ISOLATED;
 	if (use_regex)
@@ -82,33 +71,17 @@ static int load_byte_level(const struct json *v, struct step *step, struct err *
 	return use_regex && !step->pattern ? -1 : 0;
 }
 
-static int load_metaspace(const struct json *v, struct step *step, struct err *err)
+static int load_delimiter(const struct json *v, struct step *step, struct err *err)
 {
 	size_t n;
-	const char *mark = json_string(json_get(v, "replacement"), &n);
-	const char *scheme = json_text(json_get(v, "prepend_scheme"));
-	bool add_prefix_space = true;
+	const char *text = json_string(json_get(v, "delimiter"), &n);
 
-	step->kind = METASPACE;
-	step->split = true;
-	if (!mark || !n || !*mark || uchar_size(*mark) != n)
-		return err_set(err, ERR_CORRUPT, "replacement must be one character");
-	memcpy(step->mark, mark, n);
-	if (load_bool(v, "add_prefix_space", true, &add_prefix_space, err) ||
-		load_bool(v, "split", true, &step->split, err))
-		return -1;
-	if (!scheme)
-		step->prepend = add_prefix_space ? ALWAYS : NEVER;
-	else if (!strcmp(scheme, "always"))
-		step->prepend = ALWAYS;
-	else if (!strcmp(scheme, "first"))
-		step->prepend = FIRST;
-	else if (strcmp(scheme, "never"))
-		return err_set(err, ERR_CORRUPT, "the prepend_scheme '%s' is none", scheme);
-	if (!add_prefix_space && step->prepend != NEVER)
-		return err_set(err, ERR_CORRUPT,
-			"add_prefix_space false and prepend_scheme '%s' disagree", scheme);
-	return 0;
+	step->kind = SPLIT;
+	step->behavior = REMOVED;
+	if (!text || !n || uchar_size(*text) != n)
+		return err_set(err, ERR_CORRUPT, "delimiter must be one character");
+	step->pattern = pattern_new_string(text, n, err);
+	return step->pattern ? 0 : -1;
 }
 
 static int load_step(const struct json *v, const char *type, struct step *step, struct err *err)
@@ -119,11 +92,23 @@ static int load_step(const struct json *v, const char *type, struct step *step, 
 		return load_byte_level(v, step, err);
 	if (!strcmp(type, "Split"))
 		return load_split(v, step, err);
-	if (!strcmp(type, "Metaspace"))
-		return load_metaspace(v, step, err);
+	if (!strcmp(type, "Metaspace")) {
+		step->kind = METASPACE;
+		return metaspace_load(&step->metaspace, v, err);
+	}
+	if (!strcmp(type, "CharDelimiterSplit"))
+		return load_delimiter(v, step, err);
+	if (!strcmp(type, "FixedLength")) {
+		step->kind = LENGTH;
+		step->length = 5;
+		return field_int(v, "length", true, INT32_MAX, &step->length, err) == 0 &&
+				       step->length
+			       ? 0
+			       : err_set(err, ERR_CORRUPT, "length must be a number from 1");
+	}
 	step->kind = CHARACTERS;
 	if (!strcmp(type, "Digits")) {
-		if (load_bool(v, "individual_digits", false, &each, err))
+		if (field_bool(v, "individual_digits", false, &each, err))
 			return -1;
 		step->is_match = uchar_is_numeric;
 		step->behavior = each ? ISOLATED : CONTIGUOUS;
@@ -154,6 +139,16 @@ static int load_sequence(struct pretokenize *t, const struct json *list, struct 
 	return 0;
 }
 
+static int add_characters(struct pretokenize *t, bool (*is_match)(uint32_t cp),
+	enum behavior behavior, struct err *err)
+{
+	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
+		return -1;
+	t->steps[t->n++] = (struct step){
+		.kind = CHARACTERS, .is_match = is_match, .behavior = behavior};
+	return 0;
+}
+
 static int load(struct pretokenize *t, const struct json *v, struct err *err)
 {
 	const char *type = json_text(json_get(v, "type"));
@@ -162,6 +157,11 @@ static int load(struct pretokenize *t, const struct json *v, struct err *err)
 		return err_set(err, ERR_CORRUPT, "a pre_tokenizer without a type");
 	if (!strcmp(type, "Sequence"))
 		return load_sequence(t, json_get(v, "pretokenizers"), err);
+	if (!strcmp(type, "BertPreTokenizer"))
+		return add_characters(t, uchar_is_space, REMOVED, err) ||
+				       add_characters(t, uchar_is_punctuation, ISOLATED, err)
+			       ? -1
+			       : 0;
 	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
 		return -1;
 	memset(&t->steps[t->n], 0, sizeof *t->steps);
@@ -255,15 +255,32 @@ static int join_last(struct joiner *j, struct err *err)
 	return j->held ? add_word(j->out, j->at, j->end, err) : 0;
 }
 
-/* One word of text at the matches of a pattern. */
+/* One word of text at the matches of a pattern written out by hand, which cover all of it. */
+static int split_scan(enum scan_rule rule, const char *text, struct word word, struct words *out,
+	struct err *err)
+{
+	size_t end;
+
+	for (size_t at = 0; at < word.n; at = end) {
+		end = scan_next(rule, text + word.at, word.n, at);
+		if (add_word(out, word.at + at, word.at + end, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Likewise at the matches of any pattern. */
 static int split_pattern(const struct step *step, struct matcher *m, const char *text,
 	struct word word, struct words *out, struct err *err)
 {
 	struct joiner j = {.behavior = step->behavior, .out = out};
 	struct pattern_search search = PATTERN_SEARCH(text + word.at, word.n);
+	enum scan_rule rule = pattern_rule(step->pattern);
 	size_t end = 0;
 	int found;
 
+	if (rule != SCAN_NONE && step->behavior == ISOLATED)
+		return split_scan(rule, text, word, out, err);
 	while ((found = pattern_next(step->pattern, m, &search, err)) > 0) {
 		if (end < search.start &&
 			join(&j, word.at + end, word.at + search.start, step->invert, err))
@@ -321,6 +338,20 @@ static int split_words(const char *text, struct word word, struct words *out, st
 	return last ? add_word(out, (size_t)(from - text), (size_t)(end - text), err) : 0;
 }
 
+static int split_length(const struct step *step, const char *text, struct word word,
+	struct words *out, struct err *err)
+{
+	size_t at = word.at, end = at, stop = at + word.n;
+
+	for (; at < stop; at = end) {
+		for (int64_t i = 0; i < step->length && end < stop; i++)
+			end += uchar_size(text[end]);
+		if (add_word(out, at, end, err))
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- rewriting: words of one text to words of another */
 
 struct rewriting {
@@ -363,12 +394,12 @@ static void copy(struct rewriting *r, size_t n)
 static int split_metaspace(const struct step *step, const struct buf *out, size_t from,
 	struct words *words, struct err *err)
 {
-	size_t n = strlen(step->mark), at = from, behind;
+	size_t n = strlen(step->metaspace.mark), at = from, behind;
 	const char *next;
 
-	while (step->split) {
+	while (step->metaspace.split) {
 		behind = at + uchar_size(out->data[at]);
-		next = memmem(out->data + behind, out->len - behind, step->mark, n);
+		next = memmem(out->data + behind, out->len - behind, step->metaspace.mark, n);
 		if (!next)
 			break;
 		if (add_word(words, at, (size_t)(next - out->data), err))
@@ -381,19 +412,20 @@ static int split_metaspace(const struct step *step, const struct buf *out, size_
 static int rewrite_metaspace(const struct step *step, struct rewriting *r, struct word word,
 	struct words *words, struct err *err)
 {
-	size_t n = strlen(step->mark), from = r->out->len, end = word.at + word.n, stop;
+	size_t n = strlen(step->metaspace.mark), from = r->out->len, end = word.at + word.n, stop;
 	const char *start = r->text + word.at, *space;
-	bool marked = *start == ' ' || (word.n >= n && !memcmp(start, step->mark, n));
+	bool marked = *start == ' ' || (word.n >= n && !memcmp(start, step->metaspace.mark, n));
 
 	if (!marked &&
-		(step->prepend == ALWAYS || (step->prepend == FIRST && word.at < r->old.at[0])))
-		put_before(r, step->mark, n);
+		(step->metaspace.prepend == METASPACE_ALWAYS ||
+			       (step->metaspace.prepend == METASPACE_FIRST && word.at < r->old.at[0])))
+		put_before(r, step->metaspace.mark, n);
 	while (r->done < end) {
 		space = memchr(r->text + r->done, ' ', end - r->done);
 		stop = space ? (size_t)(space - r->text) : end;
 		copy(r, stop - r->done);
 		if (space)
-			put(r, 1, step->mark, n);
+			put(r, 1, step->metaspace.mark, n);
 	}
 	if (buf_check(r->out, err))
 		return -1;
@@ -448,6 +480,8 @@ static int act_on(const struct step *step, enum action action, struct run *run, 
 		return rewrite_metaspace(step, r, word, out, err);
 	if (step->kind == CHARACTERS)
 		return split_characters(step, run->text, word, out, err);
+	if (step->kind == LENGTH)
+		return split_length(step, run->text, word, out, err);
 	if (step->kind == WORDS)
 		return split_words(run->text, word, out, err);
 	return split_pattern(step, run->m, run->text, word, out, err);
@@ -463,7 +497,7 @@ static int act(const struct step *step, enum action action, struct run *run, str
 	out->n = 0;
 	if (rewrites) {
 		buf_clear(r.out);
-		*r.places = (struct places){{0, 0}};
+		*r.places = (struct places){.at = {0}};
 	}
 	for (size_t i = 0; i < in->n; i++) {
 		if (rewrites)
@@ -487,12 +521,12 @@ static int act(const struct step *step, enum action action, struct run *run, str
 }
 
 const struct words *pretokenize_run(const struct pretokenize *t, struct pretokenize_work *w,
-	struct matcher *m, const char **text, size_t n, struct places *places, struct err *err)
+	struct matcher *m, const char **text, size_t *n, struct places *places, struct err *err)
 {
-	struct run run = {w, m, *text, n, places, 0, 0};
+	struct run run = {w, m, *text, *n, places, 0, 0};
 
 	w->words[0].n = 0;
-	if (add_word(&w->words[0], 0, n, err))
+	if (add_word(&w->words[0], 0, *n, err))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct step *step = &t->steps[i];
@@ -505,5 +539,6 @@ const struct words *pretokenize_run(const struct pretokenize *t, struct pretoken
 			return NULL;
 	}
 	*text = run.text;
+	*n = run.n;
 	return &w->words[run.words];
 }

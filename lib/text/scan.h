@@ -18,6 +18,9 @@ enum scan_rule {
 /* GPT-2's pattern, which the pre-tokenizer ByteLevel has built in. */
 extern const char scan_gpt2_regex[];
 
+/* Qwen's. */
+extern const char scan_qwen_regex[];
+
 /* The rule that does what this regular expression does, or SCAN_NONE. */
 enum scan_rule scan_find(const char *regex, size_t n);
 

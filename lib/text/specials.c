@@ -104,6 +104,8 @@ size_t specials_find(const struct specials *s, const char *text, size_t n, size_
 {
 	char first[256] = {0};
 
+	if (!s->n)
+		return n;
 	for (size_t i = 0; i < s->n; i++)
 		first[(unsigned char)*s->token[i]] = 1;
 	for (size_t at = 0; at < n; at++)

@@ -38,6 +38,15 @@ static void count(struct survey *s, const struct survey_place *place, const stru
 	memcpy(s->example[fault->code][n].text, fault->text, sizeof fault->text);
 }
 
+void survey_put_place(const struct survey_place *place, struct buf *out)
+{
+	buf_add_str(out, "\"file\":");
+	json_quote_bytes(out, place->file, strlen(place->file));
+	buf_add_fmt(out, ",\"line\":%llu", (unsigned long long)place->line);
+	if (place->element)
+		buf_add_fmt(out, ",\"element\":%llu", (unsigned long long)place->element);
+}
+
 void survey_fault(struct survey *s, const struct survey_place *place, const struct fault *fault)
 {
 	count(s, place, fault);
@@ -161,9 +170,9 @@ static void put_faults(const struct survey *s, struct buf *out)
 		for (size_t i = 0; i < SURVEY_EXAMPLES && i < s->count[code]; i++) {
 			const struct survey_example *e = &s->example[code][i];
 
-			buf_add_str(out, i ? ",{\"file\":" : "{\"file\":");
-			json_quote_bytes(out, e->place.file, strlen(e->place.file));
-			buf_add_fmt(out, ",\"line\":%llu,\"detail\":", (unsigned long long)e->place.line);
+			buf_add_str(out, i ? ",{" : "{");
+			survey_put_place(&e->place, out);
+			buf_add_str(out, ",\"detail\":");
 			json_quote(out, e->text, strlen(e->text));
 			buf_add_char(out, '}');
 		}

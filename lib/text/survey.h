@@ -20,7 +20,11 @@
 struct survey_place {
 	const char *file;
 	uint64_t line;
+	uint64_t element; /* of an array, from 1, which may all stand on one line; or 0 */
 };
+
+/* Appends its members, without braces. */
+void survey_put_place(const struct survey_place *place, struct buf *out);
 
 struct survey_example {
 	struct survey_place place; /* file: the caller's string, which must last */

@@ -21,6 +21,7 @@ struct template {
 	const struct tm *now;
 	const struct specials *mark;
 	struct specials escaped; /* those, in JSON */
+	uint32_t used;		 /* marks that templates and variables have, as by marks_used() */
 };
 
 /* ---- finding the source */
@@ -95,6 +96,7 @@ static struct jinja *parse(struct template *t, const struct buf *source, const c
 
 	if (!j)
 		err_at(err, "%s", place);
+	t->used |= marks_used(source->data, source->len);
 	t->tells_time |= memmem(source->data, source->len, "strftime_now", 12) != NULL;
 	return j;
 }
@@ -185,6 +187,7 @@ static int set_variables(struct template *t, const struct template_options *o, s
 	json_free(config);
 	json_free(map);
 	json_free(kwargs);
+	t->used |= marks_used(t->variables.data, t->variables.len);
 	return rc ? -1 : buf_check(&t->variables, err);
 }
 
@@ -226,15 +229,17 @@ bool template_tells_time(const struct template *t)
 
 /* ---- rendering */
 
-/* Appends the text; 1, 0 with the exception, -1. */
-static int render(const struct template *t, const struct jinja *j, const struct buf *json, struct buf *out,
-	struct buf *exception, struct err *err)
+/* Appends the text; 1, 0 with the exception, -1. o is for what the messages are. */
+static int render(const struct template *t, const struct jinja *j, const struct buf *json, struct jinja_options o,
+	struct buf *out, struct buf *exception, struct err *err)
 {
-	struct jinja_options o = {.now = t->now, .exception = exception};
 	struct err why = ERR_INIT;
 	struct json *variables = json_parse(json->data, json->len, err);
-	int rc = variables ? jinja_render(j, variables, &o, out, &why) : -1;
+	int rc;
 
+	o.now = t->now;
+	o.exception = exception;
+	rc = variables ? jinja_render(j, variables, &o, out, &why) : -1;
 	json_free(variables);
 	if (!variables || rc == 0)
 		return variables ? 1 : -1;
@@ -258,8 +263,8 @@ int template_render(const struct template *t, const char *object, size_t n, stru
 	if (rc == 0)
 		rc = buf_check(&json, err);
 	if (rc == 0)
-		rc = render(t, t->tools && json_first(json_get(members, "tools")) ? t->tools : t->plain, &json, out,
-			exception, err);
+		rc = render(t, t->tools && json_first(json_get(members, "tools")) ? t->tools : t->plain, &json,
+			(struct jinja_options){0}, out, exception, err);
 	json_free(members);
 	buf_release(&json);
 	return rc;
@@ -274,8 +279,11 @@ struct rendering {
 	struct err *err;
 	const struct jinja *jinja;
 	struct buf extra; /* the row's own variables, each after a comma */
-	struct buf json, *text;	 /* [k + 1] of the prompt, of the conversation with each completion */
-	char mark[4];		 /* stands within special tokens of the messages; "" for none */
+	struct buf json;
+	struct buf *messages; /* [k + 1] of each part, in JSON; and parsed */
+	struct json **parsed;
+	struct buf *text;     /* [k + 1] of the prompt, of the conversation with each completion */
+	char mark[4];	      /* stands within special tokens of the messages; "" for none */
 };
 
 /* A field of the row as a variable; a string is JSON itself. 1 or 0. */
@@ -313,13 +321,53 @@ static int set_extra(struct rendering *r)
 	return 1;
 }
 
-static void put_messages(struct buf *out, const struct layout_part *part, bool first)
+static int set_messages(struct rendering *r)
 {
-	for (size_t i = 0; i < part->n; i++) {
-		if (i || !first)
-			buf_add_char(out, ',');
-		chat_put(out, &part->messages[i]);
+	for (int i = 0; i <= r->row->k; i++) {
+		const struct layout_part *part = &r->row->parts[i];
+
+		buf_add_char(&r->messages[i], '[');
+		for (size_t m = 0; m < part->n; m++) {
+			if (m)
+				buf_add_char(&r->messages[i], ',');
+			chat_put(&r->messages[i], &part->messages[m]);
+		}
+		buf_add_char(&r->messages[i], ']');
+		if (buf_check(&r->messages[i], r->err))
+			return -1;
 	}
+	return 1;
+}
+
+/* Marks special tokens in the messages by a character that neither they nor anything else here has. */
+static int mark_messages(struct rendering *r)
+{
+	uint32_t used = r->t->used | marks_used(r->extra.data, r->extra.len);
+	bool any = false;
+
+	for (int i = 0; i <= r->row->k; i++) {
+		used |= marks_used(r->messages[i].data, r->messages[i].len);
+		any |= marks_put(&r->messages[i], &r->t->escaped, "", r->err) == 1;
+	}
+	if (!any)
+		return 1;
+	if (!marks_choose(used, r->mark))
+		return fault_set(r->fault, FAULT_TEMPLATE,
+			"special tokens beside all the characters from U+FDD0 to U+FDEF, of which one would mark them");
+	for (int i = 0; i <= r->row->k; i++)
+		if (marks_put(&r->messages[i], &r->t->escaped, r->mark, r->err) < 0)
+			return -1;
+	return 1;
+}
+
+static int parse_messages(struct rendering *r)
+{
+	for (int i = 0; i <= r->row->k; i++) {
+		r->parsed[i] = json_parse(r->messages[i].data, r->messages[i].len, r->err);
+		if (!r->parsed[i])
+			return -1;
+	}
+	return 1;
 }
 
 /* Renders the prompt's messages, and for i > 0 those of completion i behind them. */
@@ -328,22 +376,19 @@ static int render_messages(struct rendering *r, int i)
 	const struct layout_part *parts = r->row->parts;
 	bool ask = i == 0 && parts[0].n && strcmp(parts[0].messages[parts[0].n - 1].role, "assistant");
 	struct buf exception = BUF_INIT;
-	size_t from;
 	int rc;
 
 	buf_clear(&r->json);
 	buf_add(&r->json, r->t->variables.data, r->t->variables.len);
 	buf_add(&r->json, r->extra.data, r->extra.len);
-	buf_add_fmt(&r->json, ",\"add_generation_prompt\":%s,\"messages\":[", ask ? "true" : "false");
-	from = r->json.len;
-	put_messages(&r->json, &parts[0], true);
-	if (i)
-		put_messages(&r->json, &parts[i], !parts[0].n);
-	buf_add_str(&r->json, "]}");
-	if (buf_check(&r->json, r->err) ||
-		(r->t->mark && marks_put(&r->json, from, &r->t->escaped, r->mark, r->err)))
+	buf_add_fmt(&r->json, ",\"add_generation_prompt\":%s}", ask ? "true" : "false");
+	if (buf_check(&r->json, r->err))
 		return -1;
-	rc = render(r->t, r->jinja, &r->json, &r->text[i], &exception, r->err);
+	rc = render(r->t, r->jinja, &r->json,
+		(struct jinja_options){.list = "messages",
+			.arrays = (const struct json *const[]){r->parsed[0], r->parsed[i]},
+			.narrays = i ? 2 : 1},
+		&r->text[i], &exception, r->err);
 	buf_add_str(&r->text[i], "");
 	buf_add_str(&exception, "");
 	if (rc == 0)
@@ -413,14 +458,27 @@ int template_render_row(const void *context, struct layout_row *row, struct aren
 	int rc = -1;
 
 	r.text = mem_new((size_t)row->k + 1, sizeof *r.text, err);
-	if (r.text)
+	r.messages = r.text ? mem_new((size_t)row->k + 1, sizeof *r.messages, err) : NULL;
+	r.parsed = r.messages ? mem_new((size_t)row->k + 1, sizeof *r.parsed, err) : NULL;
+	if (r.parsed)
 		rc = set_extra(&r);
+	if (rc == 1)
+		rc = set_messages(&r);
+	if (rc == 1 && r.t->mark)
+		rc = mark_messages(&r);
+	if (rc == 1)
+		rc = parse_messages(&r);
 	for (int i = 0; rc == 1 && i <= row->k; i++)
 		rc = render_messages(&r, i);
 	if (rc == 1)
 		rc = set_texts(&r, arena);
-	for (int i = 0; r.text && i <= row->k; i++)
+	for (int i = 0; r.parsed && i <= row->k; i++) {
+		json_free(r.parsed[i]);
+		buf_release(&r.messages[i]);
 		buf_release(&r.text[i]);
+	}
+	free(r.parsed);
+	free(r.messages);
 	free(r.text);
 	buf_release(&r.extra);
 	buf_release(&r.json);

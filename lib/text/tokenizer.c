@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/sha256.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/modeldir.h"
 #include "text/added.h"
-#include "text/bpe.h"
 #include "text/normalize.h"
 #include "text/pretokenize.h"
+#include "text/source.h"
 #include "text/tokenizer_impl.h"
 
 #define FILE_MAX ((size_t)1 << 28)
@@ -21,7 +21,7 @@
 struct entry {
 	const struct json *json;
 	struct added_token token;
-	bool normalized;
+	bool normalized, special;
 };
 
 /* Entries by id: of two with the same id the later one counts. */
@@ -47,7 +47,7 @@ static int32_t added_id(const struct tokenizer *t, const char *content, size_t n
 {
 	int32_t id = vocab_get(&t->added, content, n);
 
-	return id >= 0 ? id : vocab_get(bpe_vocab(t->model), content, n);
+	return id >= 0 ? id : vocab_get(wordmodel_vocab(t->model), content, n);
 }
 
 static int put_entry(struct entries *entries, struct entry entry, struct err *err)
@@ -74,18 +74,17 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 	struct entries *entries, struct err *err)
 {
 	struct entry entry = {.json = v};
-	bool special;
 	int64_t declared;
 	size_t n;
 	const char *content = json_string(json_get(v, "content"), &n);
 
-	if (!content || !json_int(json_get(v, "id"), &declared))
-		return err_set(err, ERR_CORRUPT, "an added token without content or id");
-	if (load_flag(v, "special", false, &special, err) ||
+	if (!content)
+		return err_set(err, ERR_CORRUPT, "an added token without content");
+	if (load_flag(v, "special", false, &entry.special, err) ||
 		load_flag(v, "single_word", false, &entry.token.single_word, err) ||
 		load_flag(v, "lstrip", false, &entry.token.lstrip, err) ||
 		load_flag(v, "rstrip", false, &entry.token.rstrip, err) ||
-		load_flag(v, "normalized", !special, &entry.normalized, err))
+		load_flag(v, "normalized", !entry.special, &entry.normalized, err))
 		return -1;
 	if (!n)
 		return 0;
@@ -95,7 +94,7 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 			return err_set(err, ERR_LIMIT, "more than %d tokens", INT32_MAX);
 		entry.token.id = (*next)++;
 	}
-	if (entry.token.id != declared && !t->warning.len)
+	if (json_int(json_get(v, "id"), &declared) && entry.token.id != declared && !t->warning.len)
 		buf_add_fmt(&t->warning, "the added token '%s' gets the id %d, not %lld", content,
 			entry.token.id, (long long)declared);
 	if (vocab_put(&t->added, content, n, entry.token.id, err))
@@ -106,14 +105,16 @@ static int load_token(struct tokenizer *t, const struct json *v, int32_t *next,
 static int put_token(struct tokenizer *t, const struct entry *entry, struct normalize_work *w,
 	struct matcher *m, struct err *err)
 {
-	struct places ignored = {{0, 0}};
+	struct places ignored = {.at = {0}};
 	size_t n;
 	const char *content = json_string(json_get(entry->json, "content"), &n);
 
+	if (entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
+		return -1;
+	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err))
+		return -1;
 	if (!entry->normalized)
 		return added_put(&t->raw, content, n, entry->token, err);
-	if (normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
-		return -1;
 	if (!n)
 		return 0; /* there is nothing to find */
 	return added_put(&t->normalized, content, n, entry->token, err);
@@ -124,7 +125,7 @@ static int load_added(struct tokenizer *t, const struct json *list, struct err *
 	struct entries entries = {.by_id = VOCAB_INIT};
 	struct normalize_work w = NORMALIZE_WORK_INIT;
 	struct matcher *m = matcher_new(err);
-	int32_t next = (int32_t)bpe_vocab(t->model)->count;
+	int32_t next = (int32_t)wordmodel_size(t->model);
 	int result = m ? 0 : -1;
 
 	for (const struct json *v = json_first(list); v && result == 0; v = json_next(v))
@@ -183,6 +184,17 @@ static int load_template(struct tokenizer *t, const struct json *v, struct err *
 	return text ? 0 : err_set(err, ERR_FAILED, "single without a sequence is not supported");
 }
 
+/* ["[CLS]",101] */
+static int load_pair(struct ids *ids, const struct json *v, const char *name, struct err *err)
+{
+	int64_t id;
+
+	v = json_get(v, name);
+	if (!json_int(json_next(json_first(v)), &id) || id < 0 || id >= INT32_MAX)
+		return err_set(err, ERR_CORRUPT, "%s is not [\"token\",id]", name);
+	return ids_add(ids, (int32_t)id, err);
+}
+
 /* *found: a template has been loaded; a second one is refused. */
 static int load_processor(struct tokenizer *t, const struct json *v, bool *found, struct err *err)
 {
@@ -201,6 +213,15 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 				return -1;
 		return 0;
 	}
+	if (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing")) {
+		if (*found)
+			return err_set(err, ERR_FAILED,
+				"post_processor '%s': a second template is not supported", type);
+		*found = true;
+		return load_pair(&t->before, v, "cls", err) || load_pair(&t->after, v, "sep", err)
+			       ? err_at(err, "post_processor '%s'", type)
+			       : 0;
+	}
 	if (strcmp(type, "TemplateProcessing") || *found)
 		return err_set(err, ERR_FAILED, "post_processor '%s': %s", type,
 			*found ? "a second template is not supported" : "not supported");
@@ -210,14 +231,14 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 
 /* ---- tokenizer_config.json */
 
-static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name)
+static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name,
+	const char **text, size_t *n)
 {
 	const struct json *v = json_get(config, name);
-	size_t n;
-	const char *content =
-		json_string(json_kind(v) == JSON_OBJECT ? json_get(v, "content") : v, &n);
 
-	return content ? tokenizer_id(t, content, n) : -1;
+	*n = 0;
+	*text = json_string(json_kind(v) == JSON_OBJECT ? json_get(v, "content") : v, n);
+	return *text ? tokenizer_id(t, *text, *n) : -1;
 }
 
 /* The post-processor that transformers builds for these classes. */
@@ -244,46 +265,64 @@ static int load_class(struct tokenizer *t, const struct json *config, struct err
 	return 0;
 }
 
-static int load_config(struct tokenizer *t, const char *folder, struct err *err)
+static int use_config(struct tokenizer *t, const struct json *config, struct err *err)
+{
+	const char *text;
+	size_t n;
+
+	t->bos = load_named(t, config, "bos_token", &text, &n);
+	t->eos = load_named(t, config, "eos_token", &text, &n);
+	buf_add(&t->eos_text, text, n);
+	if (buf_check(&t->eos_text, err))
+		return -1;
+	return load_class(t, config, err) ? err_at(err, "tokenizer_config.json") : 0;
+}
+
+/* The file, where there is one. */
+static int read_config(const char *folder, struct json **config, struct err *err)
 {
 	char *path = path_join(folder, "tokenizer_config.json", err);
-	struct json *config = NULL;
 	int result = path ? 0 : -1;
 
+	*config = NULL;
 	if (path && access(path, F_OK) == 0) {
-		config = json_load(path, FILE_MAX, err);
-		result = config ? 0 : -1;
+		*config = json_load(path, FILE_MAX, err);
+		result = *config ? 0 : -1;
 	}
-	if (config) {
-		t->bos = load_named(t, config, "bos_token");
-		t->eos = load_named(t, config, "eos_token");
-		if (load_class(t, config, err))
-			result = err_at(err, "%s", path);
-	}
-	json_free(config);
 	free(path);
 	return result;
 }
 
 /* ---- all of it */
 
+static int load_texts(struct tokenizer *t, struct err *err)
+{
+	const struct vocab *v = wordmodel_vocab(t->model);
+
+	for (size_t i = 0; v->slots && i <= v->mask; i++) {
+		const struct vocab_slot *slot = &v->slots[i];
+
+		if (slot->id >= 0 && texts_put(&t->texts, slot->id, v->keys + slot->at, slot->n, false, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int load_parts(struct tokenizer *t, const struct json *v, struct err *err)
 {
 	const struct json *model = json_get(v, "model");
-	const char *type = json_text(json_get(model, "type")),
-		   *version = json_text(json_get(v, "version"));
+	const char *version = json_text(json_get(v, "version"));
 	bool found = false;
 
 	if (version && strcmp(version, "1.0"))
 		return err_set(err, ERR_FAILED, "version '%s' is not supported", version);
 	if (json_kind(model) != JSON_OBJECT)
 		return err_set(err, ERR_CORRUPT, "no model");
-	if (type ? strcmp(type, "BPE") : !json_get(model, "merges"))
-		return err_set(err, ERR_FAILED, "model '%s' is not supported", type ? type : "");
 	t->normalize = normalize_new(json_get(v, "normalizer"), err);
 	t->pretokenize = t->normalize ? pretokenize_new(json_get(v, "pre_tokenizer"), err) : NULL;
-	t->model = t->pretokenize ? bpe_new(model, err) : NULL;
-	if (!t->model)
+	t->model = t->pretokenize ? wordmodel_new(model, err) : NULL;
+	t->decode = t->model ? decode_new(json_get(v, "decoder"), err) : NULL;
+	if (!t->decode || load_texts(t, err))
 		return -1;
 	t->byte_level = pretokenize_is_byte_level(t->pretokenize);
 	if (load_added(t, json_get(v, "added_tokens"), err) ||
@@ -296,48 +335,42 @@ static int load_parts(struct tokenizer *t, const struct json *v, struct err *err
 	return t->warning.failed ? buf_check(&t->warning, err) : 0;
 }
 
-static int load_file(struct tokenizer *t, const char *path, struct err *err)
+static int load_source(struct tokenizer *t, const char *folder, const struct json *config, struct err *err)
 {
 	struct buf text = BUF_INIT;
 	struct json *v = NULL;
-	struct sha256 h;
-	uint8_t digest[32];
+	const char *name;
 	int result = -1;
 
-	if (file_read(path, FILE_MAX, &text, err))
-		goto out;
-	sha256_init(&h);
-	sha256_add(&h, text.data, text.len);
-	sha256_finish(&h, digest);
-	sha256_hex(digest, t->sha256);
-	v = json_parse(text.data, text.len, err);
+	if (source_read(folder, config, &text, &name, err) == 0)
+		v = json_parse(text.data, text.len, err);
 	buf_release(&text);
-	result = v ? load_parts(t, v, err) : -1;
-	if (result)
-		err_at(err, "%s", path);
+	if (v)
+		result = load_parts(t, v, err);
 	json_free(v);
-out:
-	buf_release(&text);
-	return result;
+	return result ? err_at(err, *name ? "%s/%s" : "%s", folder, name) : 0;
 }
 
 struct tokenizer *tokenizer_load(const char *folder, struct err *err)
 {
 	struct tokenizer *t = mem_new(1, sizeof *t, err);
-	char *path = t ? path_join(folder, "tokenizer.json", err) : NULL;
+	struct json *config = NULL;
+	int result;
 
-	if (!path) {
-		free(t);
+	if (!t)
 		return NULL;
-	}
 	t->added = (struct vocab)VOCAB_INIT;
 	t->raw = t->normalized = (struct added)ADDED_INIT;
 	t->bos = t->eos = -1;
-	if (load_file(t, path, err) || load_config(t, folder, err)) {
+	result = read_config(folder, &config, err) || load_source(t, folder, config, err) ||
+		 modeldir_tokenizer_sha256(folder, t->sha256, err);
+	if (result == 0 && config && use_config(t, config, err))
+		result = err_at(err, "%s", folder);
+	json_free(config);
+	if (result) {
 		tokenizer_free(t);
-		t = NULL;
+		return NULL;
 	}
-	free(path);
 	return t;
 }
 
@@ -347,13 +380,16 @@ void tokenizer_free(struct tokenizer *t)
 		return;
 	normalize_free(t->normalize);
 	pretokenize_free(t->pretokenize);
-	bpe_free(t->model);
+	wordmodel_free(t->model);
+	decode_free(t->decode);
+	texts_release(&t->texts);
 	vocab_release(&t->added);
 	added_release(&t->raw);
 	added_release(&t->normalized);
 	ids_release(&t->before);
 	ids_release(&t->after);
 	buf_release(&t->warning);
+	buf_release(&t->eos_text);
 	free(t);
 }
 
@@ -364,7 +400,7 @@ const char *tokenizer_warning(const struct tokenizer *t)
 
 int32_t tokenizer_vocab(const struct tokenizer *t)
 {
-	int32_t model = bpe_vocab(t->model)->largest;
+	int32_t model = wordmodel_vocab(t->model)->largest;
 
 	return (model > t->added.largest ? model : t->added.largest) + 1;
 }
@@ -377,6 +413,12 @@ int32_t tokenizer_bos(const struct tokenizer *t)
 int32_t tokenizer_eos(const struct tokenizer *t)
 {
 	return t->eos;
+}
+
+const char *tokenizer_eos_text(const struct tokenizer *t, size_t *n)
+{
+	*n = t->eos < 0 ? 0 : t->eos_text.len;
+	return *n ? t->eos_text.data : "";
 }
 
 size_t tokenizer_leading(const struct tokenizer *t)

@@ -1,7 +1,8 @@
 /*
- * Text to token ids, as the Hugging Face library "tokenizers" does it from a tokenizer.json whose
- * model is BPE: byte-level (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2,
- * Gemma). What the file asks for and this does not have is an error that names it, never left out.
+ * Text to token ids, as the Hugging Face library "tokenizers" does it from a tokenizer.json: BPE of
+ * bytes (GPT-2, Llama 3, Qwen) or of characters with byte fallback (Llama 2, Gemma), Unigram (T5),
+ * WordPiece (BERT), WordLevel. What the file asks for and this does not have is an error that names
+ * it, never left out.
  *
  *	struct tokenizer *t = tokenizer_load("models/llama", &err);
  *	struct encoder *e = t ? encoder_new(t, &err) : NULL;
@@ -27,7 +28,7 @@
 #include "text/ids.h"
 
 struct tokenizer; /* not changed after it is loaded: threads may share it */
-struct encoder;	  /* one thread's memory for encoding, about 4 MiB */
+struct encoder;	  /* one thread's memory for encoding, about 2 MiB */
 
 /*
  * Reads folder/tokenizer.json and, where there is one, folder/tokenizer_config.json, of which
@@ -48,6 +49,9 @@ const char *tokenizer_warning(const struct tokenizer *t);
 int32_t tokenizer_vocab(const struct tokenizer *t); /* the largest id + 1, added tokens included */
 int32_t tokenizer_bos(const struct tokenizer *t);   /* -1: none, or not in the vocabulary */
 int32_t tokenizer_eos(const struct tokenizer *t);
+
+/* The EOS token's text, as tokenizer_config.json has it; "" where tokenizer_eos() is -1. */
+const char *tokenizer_eos_text(const struct tokenizer *t, size_t *n);
 
 /* How many tokens the post-processor puts in front of a text. */
 size_t tokenizer_leading(const struct tokenizer *t);
@@ -77,8 +81,11 @@ int encoder_encode(struct encoder *e, const char *text, size_t n, unsigned flags
  * As encoder_encode, and *before becomes how many of the appended ids belong to the first `place`
  * bytes of the text: they end at or before that place, or stand before all text. A token made of
  * characters on both sides of it does not count, nor what comes after that.
+ *
+ * Bytes for which plain, n long, has 1 are never part of an added token; all else is done as
+ * without it. NULL: all may be.
  */
-int encoder_encode_at(struct encoder *e, const char *text, size_t n, size_t place, unsigned flags,
-	struct ids *out, size_t *before, struct err *err);
+int encoder_encode_at(struct encoder *e, const char *text, const uint8_t *plain, size_t n,
+	size_t place, unsigned flags, struct ids *out, size_t *before, struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "text/vocab.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -75,4 +76,35 @@ int vocab_put(struct vocab *v, const char *key, size_t n, int32_t id, struct err
 int32_t vocab_get(const struct vocab *v, const char *key, size_t n)
 {
 	return v->slots ? find(v, key, n, (uint32_t)vocab_hash(key, n))->id : -1;
+}
+
+int vocab_load(struct vocab *v, const struct json *object, struct err *err)
+{
+	int64_t id;
+
+	if (json_kind(object) != JSON_OBJECT)
+		return err_set(err, ERR_CORRUPT, "no vocab");
+	for (const struct json *entry = json_first(object); entry; entry = json_next(entry)) {
+		const char *key = json_key(entry);
+
+		if (!json_int(entry, &id) || id < 0 || id >= INT32_MAX)
+			return err_set(err, ERR_CORRUPT, "the id of '%s' is no number from 0 to %d",
+				key, INT32_MAX - 1);
+		if (strstr(key, "\xc0\x80"))
+			return err_set(
+				err, ERR_FAILED, "a token with a zero byte is not supported");
+		if (vocab_put(v, key, strlen(key), (int32_t)id, err))
+			return -1;
+	}
+	return 0;
+}
+
+void vocab_bytes(const struct vocab *v, int32_t ids[256])
+{
+	char text[8];
+
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(text, sizeof text, "<0x%02X>", i);
+		ids[i] = vocab_get(v, text, 6);
+	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "io/json.h"
 
 struct vocab_slot {
 	uint32_t at, n; /* the key within keys */
@@ -32,6 +33,12 @@ void vocab_release(struct vocab *v);
 /* Sets what key stands for, in place of what it stood for. id >= 0. ERR_LIMIT beyond 4 GiB of keys.
  */
 int vocab_put(struct vocab *v, const char *key, size_t n, int32_t id, struct err *err);
+
+/* Every name of an object with the number that is its value. ERR_CORRUPT for what is none. */
+int vocab_load(struct vocab *v, const struct json *object, struct err *err);
+
+/* The ids of the tokens that stand for bytes, "<0x00>" to "<0xFF>"; -1 where there is none. */
+void vocab_bytes(const struct vocab *v, int32_t ids[256]);
 
 /* The id, or -1. */
 int32_t vocab_get(const struct vocab *v, const char *key, size_t n);

@@ -45,6 +45,10 @@ ok "and is passed over, not bad" || note "$(cat err)"
 pref-fmt -q --jsonl uf.jsonl >r.jsonl && lines pref-fmt --jsonl r.jsonl >got && lines pref-fmt --jsonl uf.jsonl >want
 same got want "rankings with scores read back"
 
+echo '{"prompt":"q","all_generated_responses":["a","b","c"],"all_rm_scores":[0.1,-2.3e-05,16777216]}' >scored.jsonl
+pref-fmt -q --jsonl scored.jsonl | grep -q '"scores":\[16777216,0.1,-2.3e-05\]'
+ok "scores come out as they were written"
+
 # ---- where keys are
 
 cat >nested.jsonl <<'EOF'
@@ -56,6 +60,16 @@ same got want "--map, into objects and lists"
 lines pref-fmt --jsonl --keep-meta --map prompt=data.q --map chosen=data.answers.0.t --map rejected=data.answers.1.t nested.jsonl >got
 grep -q '"meta":{"ok":1}' got
 ok "what is mapped is not kept besides"
+echo '{"input":"q","chosen":"a","rejected":"b"}' >input.jsonl
+lines pref-fmt --jsonl --map instruction=input input.jsonl >got
+cat >want <<'EOF'
+{"prompt":"\n\nHuman: q\n\nAssistant:","chosen":" a","rejected":" b"}
+EOF
+same got want "nor is it read under its own name too"
+echo '{"prompt":"p","chosen":" a","rejected":" b"}' >swap.jsonl
+lines pref-fmt --jsonl --map chosen=rejected --map rejected=chosen swap.jsonl >got
+echo '{"prompt":"p","chosen":" b","rejected":" a"}' >want
+same got want "two keys change places"
 usage "--map: 'prompt' is not of the form KEY=PATH" pref-fmt --map prompt nested.jsonl
 exits 4 "a path that leads nowhere" pref-fmt --map prompt=data.x nested.jsonl
 cat >table.csv <<'EOF'
@@ -179,6 +193,13 @@ pref-fmt -q --max-bad 3 --report report.json nine.jsonl >out 2>err
 [ $? -eq 1 ] && $PYTHON -c 'import json; r = json.load(open("report.json"))["faults"]["identical"]; assert r["count"] == 9 and len(r["examples"]) == 5'
 ok "also where there are too many bad rows, with five examples a code"
 
+echo '[{"prompt":"p","chosen":" a","rejected":" b"},{"prompt":"q","chosen":" a","rejected":" a"},7]' >one-line.json
+exits 1 "elements of an array on one line" pref-fmt --report report.json --rejects rejects.jsonl one-line.json
+grep -q '^pref-fmt: one-line.json:1: element 2: identical: ' err && grep -q '^pref-fmt: one-line.json:1: element 3: not-object: ' err &&
+	grep -q '^{"file":"one-line.json","line":1,"element":3,"reason":"not-object",' rejects.jsonl &&
+	grep -q '"examples":\[{"file":"one-line.json","line":1,"element":2,"detail"' report.json
+ok "are told apart" || note "$(cat err rejects.jsonl report.json)"
+
 # ---- what is held out, and splits
 
 head -n 1 odd.jsonl >test.jsonl
@@ -218,5 +239,78 @@ head -c 1000000 long.jsonl >cut.jsonl && echo x >>cut.jsonl
 pref-fmt -@ 2 cut.jsonl >out 2>err
 [ $? -eq 1 ] && grep -q "cut.jsonl:$(wc -l <cut.jsonl): not-json" err
 ok "a cut row in the middle of a batch is named"
+
+# ---- hostile input
+
+cat >hostile.py <<'END'
+import gzip
+ok = b'{"prompt":"p","chosen":" a","rejected":" b"}\n'
+row = b'{"prompt":"%s","chosen":" a","rejected":" b"%s}\n'
+def put(name, *rows):
+    open(name, "wb").write(b"".join(rows))
+    gzip.open(name + ".gz", "wb").write(b"".join(rows))
+put("bytes.jsonl", ok, *(row % (b, b"") for b in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"x\xe2\x82", b"\xf0\x9f\x98")))
+put("bytes.csv", b"prompt,chosen,rejected\n", b"p\xff, a, b\n")
+put("half.jsonl", ok, *(row % (b, b"") for b in (rb"\ud800q", rb"\uDC00", rb"\ud83dx\ude00", rb"\\ud800\ud83d\ude00\n\ud83d")))
+put("deep.jsonl", ok, *(row % (b"q", b',"x":' + a * 100000 + b"1" + b * 100000) for a, b in ((b"[", b"]"), (b'{"a":', b"}"))), b"[" * 100000 + b"\n")
+put("deep.json", b"[" + ok + b"," + row % (b"q", b',"x":' + b"[" * 100000 + b"]" * 100000) + b"]")
+put("large.jsonl", *(row % (b"p", b',"n":' + n) for n in (b"9007199254740993", b"-123456789012345678901234567890", b"1.0", b"1e300")))
+put("infinite.jsonl", ok, row % (b"q", b',"n":1e400'))
+put("long.jsonl", *(row % (b"p" + c * 1000000, b"") for c in (b"a", b" ", rb"\n", "\u00e9".encode(), rb"\u0000")))
+put("zero.jsonl", row % (rb"a\u0000b", b""), ok)
+put("raw-zero.jsonl", row % (b"a\0b", b""), ok)
+put("crlf.csv", b"\xef\xbb\xbfprompt,chosen,rejected\r\n", b'"p\r\nq", a, b\r\n')
+put("cr.csv", b"prompt,chosen,rejected\rp, a, b\r")
+put("utf16.jsonl", ok.decode().encode("utf-16"))
+END
+$PYTHON hostile.py
+for x in '' .gz; do
+	pref-fmt -q --jsonl --invalid replace bytes.jsonl$x half.jsonl$x bytes.csv$x >got && $PYTHON - <<'END'
+import json
+prompts = [json.loads(line)["prompt"] for line in open("got", encoding="utf-8")]
+want = ["p"] + [b.decode("utf-8", "replace") for b in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"x\xe2\x82", b"\xf0\x9f\x98")]
+want += ["p", "\ufffdq", "\ufffd", "\ufffdx\ufffd", "\\ud800\U0001f600\n\ufffd", "p\ufffd"]
+assert prompts == want, prompts
+END
+	ok "--invalid replace$x, as Python replaces"
+	pref-fmt --max-bad 10 --jsonl bytes.jsonl$x half.jsonl$x bytes.csv$x >got 2>err && [ "$(wc -l <got)" -eq 2 ] &&
+		grep -q "^pref-fmt: bytes.jsonl$x:2: not-json: byte 11 is not valid UTF-8$" err &&
+		grep -q "^pref-fmt: half.jsonl$x:5: not-json: not JSON at byte 32: half of a surrogate pair$" err &&
+		grep -q "^pref-fmt: 10 bad rows of 12 were dropped: 10 not-json$" err
+	ok "refused otherwise" || note "$(cat err)"
+	pref-fmt --max-bad 3 --jsonl deep.jsonl$x >got 2>err && [ "$(wc -l <got)" -eq 1 ] && [ "$(grep -c 'nested too deep$' err)" -eq 3 ]
+	ok "nested 100,000 deep$x" || note "$(cat err)"
+	pref-fmt --max-bad 1 --jsonl deep.json$x >got 2>err && [ "$(wc -l <got)" -eq 1 ] && grep -q "deep.json$x:2: element 2: not-json: .*nested too deep$" err
+	ok "in an array" || note "$(cat err)"
+	pref-fmt -q --jsonl --keep-meta large.jsonl$x | sed 's/.*"n":\(.*\)}}/\1/' | tr '\n' ' ' >got
+	is "$(cat got)" "9007199254740993 -123456789012345678901234567890 1.0 1e300 " "numbers keep their digits$x"
+	exits 1 "but for what no double can hold" pref-fmt infinite.jsonl$x
+	says "infinite.jsonl$x:2: not-json: not usable JSON: a number is too large" "which is named"
+	pref-fmt -q --jsonl long.jsonl$x | $PYTHON -c 'import json, sys
+assert [json.loads(line)["prompt"] for line in sys.stdin] == ["p" + c * 1000000 for c in "a \n\u00e9\0"]'
+	ok "a million times the same character$x"
+	pref-fmt --max-bad 1 --jsonl zero.jsonl$x raw-zero.jsonl$x 2>err | sed 's/.*"prompt":"\([^"]*\)".*/\1/' | tr '\n' ' ' >got
+	is "$(cat got)" 'a\u0000b p p ' "zero bytes are text$x"
+	says "raw-zero.jsonl$x:1: not-json: not JSON at byte 12: a control character" "but not as they are"
+	pref-fmt -q --jsonl crlf.csv$x | grep -q '"prompt":"p\\r\\nq","chosen":" a","rejected":" b"'
+	ok "CRLF, within and behind the fields$x"
+	exits 3 "CR alone" pref-fmt cr.csv$x
+	says "cr.csv$x:1: a carriage return that no line feed follows, in the head" "is named"
+	exits 3 "UTF-16" pref-fmt utf16.jsonl$x
+	says "utf16.jsonl$x:1: it begins with the byte order mark of UTF-16; it must be UTF-8" "is named"
+done
+pref-fmt -v --jsonl --invalid replace half.jsonl 2>&1 >out | grep -q '^pref-fmt: half.jsonl:4: note: replaced: 2 places that are not Unicode became U+FFFD$'
+ok "what was replaced is noted"
+exits 1 "--reject replaced" pref-fmt --invalid replace --reject replaced half.jsonl
+usage "--invalid has no effect with --render" pref-fmt --render -t x --invalid replace
+exits 3 "a first row that is not Unicode tells no layout" sh -c "sed 1d bytes.jsonl | pref-fmt"
+says "stdin:1: the first row cannot tell the layout: byte 11 is not valid UTF-8" "which is said"
+sed 1d bytes.jsonl | cat - half.jsonl | pref-fmt --jsonl --max-bad 9 2>err | grep -q '"prompt":"p"' && grep -q '^pref-fmt: 9 bad rows of 10 were dropped' err
+ok "with --max-bad, the next one does"
+sed 1d bytes.jsonl | pref-fmt --jsonl --max-bad 5 >out 2>err
+[ $? -eq 1 ] && grep -q '^pref-fmt: no row is left of 5$' err
+ok "if there is one"
+exits 3 "within --max-bad" sh -c "sed 1d bytes.jsonl | pref-fmt --jsonl --max-bad 4"
+ok "unless it is replaced" sh -c "sed 1d bytes.jsonl | pref-fmt --jsonl --invalid replace"
 
 finish

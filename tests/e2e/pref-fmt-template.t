@@ -202,6 +202,33 @@ tstream import -o again.tsz marked.out && tstream export again.tsz | cmp - marke
 ok "through tstream and back"
 pref-fmt -q -m special --mark-data rows.jsonl | tstream export | grep -q '"plain":\[\]'
 ok "nothing is marked where there is nothing"
+cat >chars.py <<'END'
+import json
+chars = [chr(c) for c in range(0xfdd0, 0xfdf0)]
+def row(prompt, chosen, rejected):
+    print(json.dumps({"prompt": prompt, "chosen": [{"role": "assistant", "content": chosen}], "rejected": [{"role": "assistant", "content": rejected}]}))
+row("a<|im_end|>", "b" + chars[0], chars[1] + "<|im_end|>")
+row("a" + chars[0], "b", "c<|im_end|>")
+row("".join(chars[2:]), chars[0] + "<|im_end|>", "c")
+END
+$PYTHON chars.py >chars.jsonl
+pref-fmt -q -m special --mark-data chars.jsonl | tstream export >got && $PYTHON - <<'END'
+import json
+rows, want = ([json.loads(line) for line in open(f)] for f in ("got", "chars.jsonl"))
+for r, w in zip(rows, want):
+    for side in "chosen", "rejected":
+        assert r[side] == w[side][0]["content"] + "<|im_end|>\n", r
+    assert w["prompt"] in r["prompt"]
+    text = (r["prompt"] + r["chosen"] + r["rejected"]).encode()
+    assert [text[a:b] for a, b in r["plain"]] == [b"<|im_end|>"] * (w["prompt"] + w["chosen"][0]["content"] + w["rejected"][0]["content"]).count("<|im_end|>")
+END
+ok "characters that marks could be are nobody's, or stay"
+$PYTHON -c 'import json; print(json.dumps({"prompt": "a<|im_end|>", "chosen": [{"role": "assistant", "content": "".join(map(chr, range(0xfdd0, 0xfdf0)))}], "rejected": [{"role": "assistant", "content": "c"}]}))' >all.jsonl
+exits 1 "a row that has them all" pref-fmt -m special --mark-data all.jsonl
+grep -q '^pref-fmt: all.jsonl:1: template: special tokens beside all the characters' err
+ok "is bad"
+sed 's/<|im_end|>//' all.jsonl >none.jsonl
+ok "unless it has no special token" pref-fmt -q -m special --mark-data -o none.tsz none.jsonl
 usage "--mark-data has no effect without -m MODEL" pref-fmt --mark-data -t chatml.jinja rows.jsonl
 usage "--mark-data has no effect with --jsonl" pref-fmt --mark-data --jsonl -m special rows.jsonl
 usage "--now has no effect without -m MODEL or -t FILE" pref-fmt --now 2024-01-01 rows.jsonl

@@ -170,8 +170,8 @@ pref-fmt: bad.jsonl:7: wrong-type: 'chosen' is an array, not a string
 pref-fmt: bad.jsonl:9: empty: rejected is empty
 pref-fmt: bad.jsonl:10: identical: chosen and rejected are the same
 pref-fmt: bad.jsonl:11: not-json: byte 39 is not valid UTF-8
-pref-fmt: bad.jsonl:12: not-json: not JSON at byte 39
-pref-fmt: bad.jsonl:13: not-json: not JSON at byte 1022
+pref-fmt: bad.jsonl:12: not-json: not JSON at byte 39: half of a surrogate pair
+pref-fmt: bad.jsonl:13: not-json: not JSON at byte 1022: nested too deep
 EOF
 counts="4 not-json, 1 not-object, 1 missing-key, 1 duplicate-key, 1 lost-key, 1 wrong-type, 1 empty, 1 identical"
 fails 1 "11 bad rows of 14 ($counts); --max-bad is 0" pref-fmt bad.jsonl
@@ -209,8 +209,8 @@ cmp r.jsonl again.jsonl && [ ! -e no.tsz ]
 ok "also where there are too many"
 $PYTHON -c 'import json; json.dump([{"text": ""}, {"text": "a\nb"}, {"text": 7, "x": [1, {}]}], open("p.json", "w"), indent=1)'
 fails 1 "2 bad rows of 3 (1 wrong-type, 1 empty); --max-bad is 0" pref-fmt --rejects r.jsonl p.json
-{ echo "pref-fmt: p.json:2: empty: the completion is empty"
-	echo "pref-fmt: p.json:8: wrong-type: 'text' is a number, not a string"; } >want
+{ echo "pref-fmt: p.json:2: element 1: empty: the completion is empty"
+	echo "pref-fmt: p.json:8: element 3: wrong-type: 'text' is a number, not a string"; } >want
 sed '$d' fails.err >got
 same got want "lines of elements"
 [ "$(wc -l <r.jsonl)" -eq 2 ] && grep -q '"row":{   "text": 7,' r.jsonl
@@ -295,6 +295,7 @@ special
 leftover
 system-lost
 boundary
+replaced
 EOF
 sed -n 's/^\.It Cm \([a-z0-9-]*\).*/\1/p' "$root/man/pref-fmt.1" >got
 same got names "the manual has all layouts and codes, in order"

@@ -4,31 +4,7 @@
 
 # ---- a tokenizer: bytes, and words that are made of them
 
-mkdir MODEL
-cat >make.py <<'EOF'
-import json
-chars = [c for c in range(256) if 33 <= c <= 126 or 161 <= c <= 172 or 174 <= c <= 255]
-alphabet = {c: chr(c) for c in chars}
-for n, c in enumerate(c for c in range(256) if c not in alphabet):
-    alphabet[c] = chr(256 + n)
-vocab, merges = {alphabet[c]: c for c in range(256)}, []
-for word in [" a", " b", " c", "bc"]:
-    pair = [alphabet[c] for c in word.encode()]
-    merges.append(pair)
-    vocab["".join(pair)] = len(vocab)
-special = lambda id, content: {"id": id, "content": content, "special": True, "normalized": False}
-json.dump({
-    "version": "1.0",
-    "added_tokens": [special(260, "<s>"), special(261, "</s>")],
-    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-    "post_processor": {"type": "TemplateProcessing",
-                       "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-                       "special_tokens": {"<s>": {"id": "<s>", "ids": [260], "tokens": ["<s>"]}}},
-    "model": {"type": "BPE", "vocab": vocab, "merges": merges},
-}, open("MODEL/tokenizer.json", "w"))
-json.dump({"bos_token": "<s>", "eos_token": {"content": "</s>"}}, open("MODEL/tokenizer_config.json", "w"))
-EOF
-$PYTHON make.py || exit 1
+$PYTHON "$root/tests/peers/bytes_tokenizer.py" MODEL || exit 1
 
 # ---- --encode
 
@@ -69,6 +45,62 @@ bad 1 "no string named 'text'" '3'
 printf '{"text":"\377"}\n' >latin1.jsonl
 exits 3 "a line that is not UTF-8" tokenize --encode -m MODEL latin1.jsonl
 says "latin1.jsonl:1: byte 9 is not valid UTF-8" "it says where"
+
+awk 'BEGIN { for (i = 0; i < 9000; i++) printf "{\"text\":\"a b %d\"}\n", i }' >many.jsonl
+tokenize --encode -m MODEL -@ 1 many.jsonl >want
+tokenize --encode -m MODEL -@ 3 many.jsonl array.json many.jsonl >got
+(cat want && printf '{"ids":[97]}\n{"ids":[98]}\n' && cat want) >want3
+same got want3 "any number of threads, several files: the same lines in order"
+sed '7777s/.*/x/' many.jsonl >bad.jsonl
+exits 3 "a bad line among many" tokenize --encode -m MODEL -@ 3 array.json bad.jsonl
+says "bad.jsonl:7777: not JSON at byte 0" "the first one is named"
+
+# ---- what is not Unicode
+
+printf '{"text":"\303\251\377a"}\n{"text":"a"}\n{"text":"\\ud83d"}\n' >broken.jsonl
+exits 3 "--invalid refuse" tokenize --encode --invalid refuse -m MODEL broken.jsonl
+says "broken.jsonl:1: byte 11 is not valid UTF-8" "is the default, and says where"
+ok "--invalid replace" tokenize --encode --invalid replace -m MODEL broken.jsonl
+printf '{"ids":[195,169,239,191,189,97]}\n{"ids":[97]}\n{"ids":[239,191,189]}\n' >want
+same out want "U+FFFD for it"
+is "$(cat err)" "tokenize: 2 of 3 lines had something that is not Unicode, now U+FFFD" "it is counted"
+sed 's/a"}$/a}/' broken.jsonl >worse.jsonl
+exits 3 "not JSON even so" tokenize --encode --invalid replace -m MODEL worse.jsonl
+printf '\357\273\277{"text":"\\ufeffa\\r\\n"}\r\n{"text":"b"}\r\n' >dos.jsonl
+tokenize --encode -m MODEL dos.jsonl >got 2>err
+printf '{"ids":[239,187,191,97,13,10]}\n{"ids":[98]}\n' >want
+same got want "a byte order mark and CRLF of the file go, those of the text stay" || note "$(cat err)"
+awk 'BEGIN { s = "a"; for (i = 0; i < 20; i++) s = s s; printf "{\"text\":\"%s\"}\n", s }' >long-word.jsonl
+tokenize --encode -m MODEL long-word.jsonl | tr ',' '\n' | wc -l >got
+is "$(tr -d ' ' <got)" 1048576 "a million letters in one word"
+
+# ---- --decode-ids
+
+cat >ids.jsonl <<'EOF'
+{"ids":[97,257],"text":"old"}
+{"ids":[]}
+EOF
+tokenize --decode-ids -m MODEL <ids.jsonl >got
+printf '{"text":"a b"}\n{"text":""}\n' >want
+same got want "--decode-ids"
+tokenize --encode --special -m MODEL texts.jsonl >ids.jsonl
+tokenize --decode-ids -m MODEL ids.jsonl >got
+sed 's/,"id":7//; /^$/d; s|</s>||' texts.jsonl >want
+same got want "there and back, without special tokens"
+tokenize --decode-ids --special -m MODEL ids.jsonl >got
+sed 's/,"id":7//; /^$/d; s/:"/:"<s>/' texts.jsonl >want
+same got want "and with them"
+printf '{"ids":[195]}\n{"ids":[97]}\n' | tokenize --decode-ids -m MODEL >got
+printf '{"text":"\357\277\275"}\n{"text":"a"}\n' >want
+same got want "half a character, which the next line does not complete"
+undecodable() { # MESSAGE LINE
+	echo "$2" | tokenize --decode-ids -m MODEL 2>err
+	[ $? -eq 1 ] && [ "$(cat err)" = "tokenize: stdin:1: $1" ]
+	ok "bad line: $1" || note "$(cat err)"
+}
+undecodable "no list named 'ids'" '{"text":"a"}'
+undecodable "an id that is no number from 0 to 2147483647" '{"ids":[1,-1]}'
+undecodable "an id that is no number from 0 to 2147483647" '{"ids":["1"]}'
 
 # ---- records: exactly what is stored
 
@@ -117,6 +149,41 @@ ledger() {
 		grep -v -e '^$' -e '"records"' -e members -e sha256 -e '"tokens"' -e __metadata__ | tr -d '"' | tr '\n' ' '
 }
 is "$(ledger tokens.tsz)" "boundary.merged:2 dropped:0 truncated:0 " "END: the ledger"
+
+# ---- --decode: a stream of tokens back to one of text
+
+ok "--decode" tokenize --decode -m MODEL -o back.tsz tokens.tsz
+is "$(cat err)" "tokenize: 5 records" "it says how many"
+tstream export back.tsz | sed 's/"id":"[0-9a-f]*",//' >got
+cat >want <<'EOF'
+{"prompt":"a","chosen":" b","rejected":" c"}
+{"prompt":"a","chosen":" b","rejected":" c"}
+{"prompt":"x","chosen":"bcy","rejected":"by"}
+{"prompt":"","chosen":"a","rejected":"b"}
+{"prompt":"q","chosen":" a","rejected":" a b"}
+EOF
+same got want "a token of both sides is the completion's"
+tstream check --full back.tsz >out 2>err
+ok "a sound stream"
+for x in schema:pref.text tokenizer.sha256: vocab: eos.rule: bos:; do
+	is "$(header back.tsz "${x%%:*}")" "${x#*:}" "header: $x"
+done
+tokenize -q --decode --special -m MODEL tokens.tsz | tstream export | sed 's/"id":"[0-9a-f]*",//' | sed -n '3,4p' >got
+cat >want <<'EOF'
+{"prompt":"<s>x","chosen":"bcy</s>","rejected":"by</s>"}
+{"prompt":"<s>","chosen":"a</s>","rejected":"b</s>"}
+EOF
+same got want "--special keeps special tokens"
+tokenize -q -m MODEL back.tsz | tokenize --decode -m MODEL 2>err | tstream export >got
+tstream export back.tsz >want
+same got want "and once more"
+mkdir other && sed 's/"version"/"x":1,"version"/' MODEL/tokenizer.json >other/tokenizer.json
+exits 4 "another tokenizer's stream" tokenize --decode -m other tokens.tsz
+says "--allow-mismatch to go on" "it says how"
+tokenize -q --decode --allow-mismatch --no-prov -m other tokens.tsz | tstream export >got
+same got want "--allow-mismatch"
+exits 4 "a stream of text" tokenize --decode -m MODEL text.tsz
+says "the stream holds text already" "it says why"
 
 # ---- EOS
 
@@ -194,9 +261,9 @@ says "no record is left of 4" "it says so"
 exits 4 "a stream of tokens" tokenize -m MODEL -o again.tsz tokens.tsz
 says "the stream holds tokens, not text" "it says why"
 exits 1 "no tokenizer" tokenize --encode -m nowhere texts.jsonl
-mkdir unigram && echo '{"model":{"type":"Unigram","vocab":[]}}' >unigram/tokenizer.json
-exits 1 "another model" tokenize --encode -m unigram texts.jsonl
-says "unigram/tokenizer.json: model 'Unigram' is not supported" "it names it"
+mkdir magic && echo '{"model":{"type":"Magic","vocab":[]}}' >magic/tokenizer.json
+exits 1 "another model" tokenize --encode -m magic texts.jsonl
+says "magic/tokenizer.json: model 'Magic' is not supported" "it names it"
 head -c 700 text.tsz >half.tsz
 exits 3 "half a stream" tokenize -m MODEL -o half.out half.tsz
 [ ! -e half.out ]
@@ -213,9 +280,13 @@ misuse() { # MESSAGE OPTIONS...
 	ok "usage: $message" || note "$(cat err)"
 }
 misuse "-m MODEL is missing"
-misuse "--eos has no effect with --encode" --encode -m MODEL --eos never
-misuse "--threads has no effect with --encode" --encode -m MODEL -@ 2
-misuse "--special has no effect without --encode" -m MODEL --special
+misuse "--eos has no effect but where text records are encoded" --encode -m MODEL --eos never
+misuse "--max-length has no effect but where text records are encoded" --decode -m MODEL --max-length 9
+misuse "--invalid has no effect without --encode or --decode-ids" --decode -m MODEL --invalid replace
+misuse "--level has no effect with --encode and --decode-ids" --decode-ids -m MODEL -l 2
+misuse "--special has no effect without --encode, --decode or --decode-ids" -m MODEL --special
+misuse "--allow-mismatch has no effect without --decode" --encode -m MODEL --allow-mismatch
+misuse "--encode, --decode and --decode-ids exclude each other" --encode --decode -m MODEL
 misuse "--truncate has no effect without --max-length or --max-prompt" -m MODEL --truncate drop
 misuse "--max-prompt 8 leaves no room within --max-length 8" -m MODEL --max-prompt 8 --max-length 8
 
@@ -266,7 +337,7 @@ fi
 if command -v jq >/dev/null; then
 	cp long.jsonl data.jsonl
 	sed -n 's/^\.Dl \$ //p' "$root/man/tokenize.1" | sed 's/\\e/\\/g' >examples
-	sh -e examples >out 2>err && [ "$(wc -l <examples)" -eq 5 ] && grep -q '^{"ids":\[260,' out && [ "$(tail -n 1 out)" = 4 ]
+	sh -e examples >out 2>err && [ "$(wc -l <examples)" -eq 7 ] && grep -q '^{"ids":\[260,' out && [ "$(tail -n 2 out | head -n 1)" = 4 ]
 	ok "the manual's examples" || note "$(cat out err)"
 else
 	skip "the manual's examples" "no jq"

@@ -24,8 +24,8 @@ static char *split(const struct pretokenize *t, const char *text, size_t n)
 	struct pretokenize_work w = PRETOKENIZE_WORK_INIT;
 	struct err err = ERR_INIT;
 	struct matcher *m = matcher_new(&err);
-	struct places places = {{n ? uchar_size(*text) : 0, 0}};
-	const struct words *words = pretokenize_run(t, &w, m, &text, n, &places, &err);
+	struct places places = {.at = {n ? uchar_size(*text) : 0}};
+	const struct words *words = pretokenize_run(t, &w, m, &text, &n, &places, &err);
 	struct buf out = BUF_INIT;
 
 	if (!words)
@@ -256,7 +256,7 @@ static void expect_normal(
 	struct json *v = made_json(json);
 	struct normalize *z = normalize_new(v, &err);
 	struct matcher *m = matcher_new(&err);
-	struct places places = {{0, place}};
+	struct places places = {.at = {0, place}};
 	const char *s = text;
 	size_t n = strlen(text);
 

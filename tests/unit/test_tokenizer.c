@@ -245,6 +245,105 @@ static void unknown(void **state)
 	tokenizer_free(t);
 }
 
+/* ---- other models. Wants are the library's. */
+
+static void unigram(void **state)
+{
+	struct made p = {.type = "Unigram",
+		.model = "'unk_id':0,'vocab':[['?',0],['a',-1],['b',-1],['ab',-1.5],['abc',-9],['c',-2],"
+			 "['bc',-2.5],['xy',-90]]"};
+	struct tokenizer *t = made_load(&p);
+
+	(void)state;
+	expect(t, "ab", 0, "3");
+	expect(t, "abc", 0, "1 6"); /* as good as ab, c; the longer last token counts */
+	expect(t, "a\u00e9\u00fcb", 0, "1 0 2");
+	expect(t, "a?\u00fcb", 0, "1 0 2"); /* the unknown token itself fuses with what is unknown */
+	expect(t, "xya", 0, "7 1");	   /* two unknown characters that are a token together */
+	expect(t, "", 0, "");
+	tokenizer_free(t);
+	p.model = "'unk_id':0,'byte_fallback':true,'vocab':[['?',0],['a',-1],['<0xC3>',0],['<0xA9>',0],"
+		  "['<0x78>',0]]";
+	t = made_load(&p);
+	expect(t, "a\u00e9a", 0, "1 2 3 1");
+	expect(t, "\u00e9\u00fc", 0, "0"); /* fused first, and then not all bytes are there */
+	expect(t, "x\u00e9", 0, "4 2 3");
+	tokenizer_free(t);
+	p.model = "'vocab':[['a',0]]";
+	t = made_load(&p);
+	expect(t, "aa", 0, "0 0");
+	expect(t, "ab", 0, "error: 'b' is not in the vocabulary, which has no unknown token");
+	tokenizer_free(t);
+}
+
+static void wordpieces(void **state)
+{
+	struct made p = {.type = "WordPiece",
+		.model = "'max_input_chars_per_word':7,'continuing_subword_prefix':'##','unk_token':'[UNK]',"
+			 "'vocab':{'[UNK]':0,'un':1,'##aff':2,'##able':3,'##':4,'u':5,'##\u00e9':6,'##a':7,"
+			 "'\u4e00':8,'[CLS]':9,'[SEP]':10,'e':11,'.':12}",
+		.pre_tokenizer = "{'type':'BertPreTokenizer'}",
+		.normalizer = "{'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,"
+			      "'strip_accents':null,'lowercase':true}",
+		.post_processor = "{'type':'BertProcessing','sep':['[SEP]',10],'cls':['[CLS]',9]}"};
+	struct tokenizer *t = made_load(&p);
+
+	(void)state;
+	expect(t, "unaff", ENCODE_SPECIAL, "9 1 2 10");
+	expect(t, "Unaff\u00e9", 0, "0"); /* the accent goes: "##e" is none */
+	expect(t, "unaffab", 0, "0");
+	expect(t, "unaaaaa", 0, "1 7 7 7 7 7");
+	expect(t, "unaaaaaa", 0, "0"); /* one too long */
+	expect(t, "\u00c9.\u4e00\u4e00\u200b\au\u2003u", 0, "11 12 8 8 5 5");
+	expect(t, "[CLS]", 0, "0 0 0");
+	tokenizer_free(t);
+	p.normalizer = NULL;
+	p.post_processor = "{'type':'RobertaProcessing','sep':['a',3],'cls':['b',1],'trim_offsets':true,"
+			   "'add_prefix_space':true}";
+	t = made_load(&p);
+	expect(t, "un\u00e9 x", ENCODE_SPECIAL, "1 1 6 0 3");
+	tokenizer_free(t);
+	p = (struct made){.type = "WordLevel",
+		.model = "'unk_token':'<unk>','vocab':{'a':3,'b c':4,'<unk>':0}",
+		.pre_tokenizer = "{'type':'CharDelimiterSplit','delimiter':'|'}"};
+	t = made_load(&p);
+	expect(t, "a|b c||ab", 0, "3 4 0");
+	tokenizer_free(t);
+	p.model = "'unk_token':'<unk>','vocab':{'a':3}";
+	p.pre_tokenizer = "{'type':'FixedLength','length':1}";
+	t = made_load(&p);
+	expect(t, "aa", 0, "3 3");
+	expect(t, "ab", 0, "error: 'b' is not in the vocabulary, nor is the unknown token '<unk>'");
+	tokenizer_free(t);
+}
+
+/* A file whose model has no type: by what it holds. */
+static void untyped(void **state)
+{
+	static const struct {
+		const char *model, *want;
+	} cases[] = {{"{'vocab':{'a':1,'b':2,'ab':3},'merges':['a b']}", "3"},
+		{"{'vocab':[['a',0],['b',0],['ab',-1]]}", "0 1"},
+		{"{'vocab':{'a':1,'##b':2},'max_input_chars_per_word':9}", "1 2"},
+		{"{'vocab':{'ab':5}}", "5"}};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err err = ERR_INIT;
+		struct tokenizer *t;
+
+		snprintf(text, sizeof text, "{'model':%s}", cases[i].model);
+		for (char *s = text; *s; s++)
+			*s = *s == '\'' ? '"' : *s;
+		made_file("tokenizer.json", text, strlen(text));
+		t = tokenizer_load(made_folder(), &err);
+		assert_non_null(t);
+		expect(t, "ab", 0, cases[i].want);
+		tokenizer_free(t);
+	}
+}
+
 /* A byte-level vocabulary: all 256 characters in order, and a few merges. */
 static void put_bytes(struct buf *out, const char *merges)
 {
@@ -401,9 +500,19 @@ static void refusals(void **state)
 		{{.model = "'dropout':0.1,'vocab':{},'merges':[]"}, "dropout"},
 		{{.model = "'fuse_unk':3,'vocab':{},'merges':[]"}, "fuse_unk"},
 		{{.model = "'unk_token':3,'vocab':{},'merges':[]"}, "unk_token"},
-		{{.model = model, .normalizer = "{'type':'Precompiled'}"},
-			"normalizer 'Precompiled': not supported"},
-		{{.model = model, .normalizer = "{'type':'Nmt'}"}, "normalizer 'Nmt'"},
+		{{.model = model, .normalizer = "{'type':'Precompiled'}"}, "no precompiled_charsmap"},
+		{{.model = model,
+			 .normalizer = "{'type':'Precompiled','precompiled_charsmap':'AA%A'}"},
+			"byte 2 is not base64"},
+		{{.model = model,
+			 .normalizer = "{'type':'Precompiled','precompiled_charsmap':'AAAAA'}"},
+			"base64 of 5 characters"},
+		{{.model = model,
+			 .normalizer = "{'type':'Precompiled','precompiled_charsmap':'CAAAAAAAAAA='}"},
+			"a map of 8 bytes that is cut off"},
+		{{.model = model, .normalizer = "{'type':'Magic'}"}, "normalizer 'Magic'"},
+		{{.model = model, .normalizer = "{'type':'BertNormalizer','clean_text':true}"},
+			"handle_chinese_chars"},
 		{{.model = model, .normalizer = "{}"}, "without a type"},
 		{{.model = model, .normalizer = "{'type':'Replace','content':''}"}, "pattern"},
 		{{.model = model,
@@ -422,7 +531,18 @@ static void refusals(void **state)
 				 "{'type':'Split','pattern':{'String':'a'},'behavior':'Joined'}"},
 			"behavior 'Joined'"},
 		{{.model = model, .post_processor = "{'type':'RobertaProcessing'}"},
-			"post_processor 'RobertaProcessing'"},
+			"post_processor 'RobertaProcessing': cls is not"},
+		{{.model = model, .post_processor = "{'type':'Magic'}"}, "post_processor 'Magic'"},
+		{{.model = model, .pre_tokenizer = "{'type':'FixedLength','length':0}"}, "from 1"},
+		{{.model = model, .pre_tokenizer = "{'type':'CharDelimiterSplit','delimiter':'ab'}"},
+			"one character"},
+		{{.type = "Magic", .model = model}, "model 'Magic' is not supported"},
+		{{.type = "Unigram", .model = model}, "vocab is no list"},
+		{{.type = "Unigram", .model = "'vocab':[['a']]"}, "entry 0 of vocab"},
+		{{.type = "Unigram", .model = "'vocab':[['a',0],['b',0,1]]"}, "entry 1 of vocab"},
+		{{.type = "Unigram", .model = "'vocab':[['a',0]],'unk_id':1"}, "unk_id"},
+		{{.type = "WordPiece", .model = "'vocab':[]"}, "model: no vocab"},
+		{{.type = "WordLevel", .model = "'vocab':{'a':0},'unk_token':7"}, "unk_token"},
 		{{.model = model, .post_processor = "{'type':'TemplateProcessing','single':[]}"},
 			"without a sequence"},
 		{{.model = model,
@@ -447,9 +567,6 @@ static void refusals(void **state)
 		if (t || !strstr(err.text, cases[i].says) || !strstr(err.text, "tokenizer.json"))
 			fail_msg("'%s' instead of '%s'", t ? "loaded" : err.text, cases[i].says);
 	}
-	made_file("tokenizer.json", "{\"model\":{\"type\":\"Unigram\"}}", 28);
-	assert_null(tokenizer_load(made_folder(), &err));
-	assert_non_null(strstr(err.text, "model 'Unigram' is not supported"));
 	made_file("tokenizer.json", "{\"model\":", 9);
 	assert_null(tokenizer_load(made_folder(), &err));
 	assert_int_equal(err.code, ERR_CORRUPT);
@@ -511,6 +628,7 @@ static void vectors(void **state)
 		{"llama2", "llama2/tokenizer.json"}, {"llama3", "llama3/tokenizer.json"},
 		{"qwen2.5", "qwen2.5/tokenizer.json"}, {"phi-3-mini", "phi-3-mini/tokenizer.json"},
 		{"pythia", "pythia/tokenizer.json"}, {"starcoder", "starcoder/tokenizer.json"},
+		{"t5-small", "t5-small/tokenizer.json"},
 		{"small-llama3-like", "small/torchtune-tokenizer.json"},
 		{"small-qwen2-like", "small/torchtune-tiny_bpe_tokenizer.json"}};
 	struct buf text = BUF_INIT;
@@ -539,6 +657,100 @@ static void vectors(void **state)
 	buf_release(&text);
 }
 
+/* ---- folders without a tokenizer.json */
+
+static void copy(const char *from, const char *name)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/%s", SHARED, from);
+	assert_int_equal(file_read(path, 1 << 28, &bytes, &err), 0);
+	made_file(name, bytes.data, bytes.len);
+	buf_release(&bytes);
+}
+
+static void vocab_and_merges(void **state)
+{
+	static const char vocab[] = "{\"a\":0,\"b\":1,\"ab\":2,\"\u0120ab\":3,\"\u0120\":4,\"c\":5,\"1\":6}",
+			  merges[] = "#version: 0.2\na b\r\n\u0120 ab\n\n";
+	struct err err = ERR_INIT;
+	struct tokenizer *t;
+
+	(void)state;
+	made_clear();
+	made_file("vocab.json", vocab, strlen(vocab));
+	assert_null(tokenizer_load(made_folder(), &err));
+	assert_non_null(strstr(err.text, "neither tokenizer.json, nor vocab.json and merges.txt"));
+	made_file("merges.txt", merges, strlen(merges));
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	expect(t, "ab ab<|endoftext|>c", 0, "2 3 7 5");
+	assert_null(tokenizer_warning(t));
+	tokenizer_free(t);
+#define QWEN                                                                                        \
+	"{\"tokenizer_class\":\"Qwen2Tokenizer\",\"eos_token\":\"<e>\",\"added_tokens_decoder\":{"            \
+	"\"7\":{\"content\":\"<e>\",\"special\":true,\"rstrip\":true},\"8\":{\"content\":\"11\"}}}"
+	made_file("tokenizer_config.json", QWEN, strlen(QWEN));
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	expect(t, "ab11<e> 1", 0, "2 8 7 6");
+	assert_int_equal(tokenizer_eos(t), 7);
+	tokenizer_free(t);
+	made_file("tokenizer_config.json", "{\"tokenizer_class\":\"Other\"}", 27);
+	assert_null(tokenizer_load(made_folder(), &err));
+	assert_non_null(strstr(err.text, "vocab.json: the class Other is not supported"));
+	made_clear();
+	if (access(SHARED, R_OK))
+		skip();
+	copy("gpt2/vocab.json", "vocab.json");
+	copy("gpt2/merges.txt", "merges.txt");
+	copy("gpt2/tokenizer_config.json", "tokenizer_config.json");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	check_vectors(t, SHARED "/vectors/gpt2.jsonl.gz");
+	tokenizer_free(t);
+	made_clear();
+}
+
+static void sentencepiece(void **state)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct tokenizer *t;
+
+	(void)state;
+	made_clear();
+	if (access(SHARED, R_OK))
+		skip();
+	copy("llama2/tokenizer.model", "tokenizer.model");
+	copy("llama2/tokenizer_config.json", "tokenizer_config.json");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	check_vectors(t, SHARED "/vectors/llama2.jsonl.gz");
+	tokenizer_free(t);
+	made_clear();
+	copy("small/torchtune-m.model", "tokenizer.model");
+	t = tokenizer_load(made_folder(), &err);
+	assert_non_null(t);
+	/* what SentencePiece's own spm_encode makes of it */
+	expect(t, "Suggest some ways to improve this page", 0, "200 88 58 58 601 125 138 7 8 12 553 69 164 175 46 107 411");
+	expect(t, "\uff21\u2460  x ", 0, "87 435 12 479");
+	tokenizer_free(t);
+	/* cut anywhere: an error, or fewer pieces; never more */
+	assert_int_equal(file_read(SHARED "/small/torchtune-m.model", 1 << 28, &bytes, &err), 0);
+	for (size_t n = 0; n < bytes.len; n += n < 400 ? 1 : 3001) {
+		made_file("tokenizer.model", bytes.data, n);
+		t = tokenizer_load(made_folder(), &err);
+		if (!t)
+			assert_non_null(strstr(err.text, "tokenizer.model: "));
+		tokenizer_free(t);
+	}
+	buf_release(&bytes);
+	made_clear();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,10 +761,15 @@ int main(void)
 		cmocka_unit_test(configs),
 		cmocka_unit_test(merging),
 		cmocka_unit_test(unknown),
+		cmocka_unit_test(unigram),
+		cmocka_unit_test(wordpieces),
+		cmocka_unit_test(untyped),
 		cmocka_unit_test(byte_level),
 		cmocka_unit_test(long_words),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(vectors),
+		cmocka_unit_test(vocab_and_merges),
+		cmocka_unit_test(sentencepiece),
 	};
 
 	return cmocka_run_group_tests_name("tokenizer", tests, made_open, made_close);

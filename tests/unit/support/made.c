@@ -50,11 +50,19 @@ static void remove_file(const char *name)
 	unlink(path);
 }
 
+void made_clear(void)
+{
+	remove_file("tokenizer.json");
+	remove_file("tokenizer_config.json");
+	remove_file("vocab.json");
+	remove_file("merges.txt");
+	remove_file("tokenizer.model");
+}
+
 int made_close(void **state)
 {
 	(void)state;
-	remove_file("tokenizer.json");
-	remove_file("tokenizer_config.json");
+	made_clear();
 	return rmdir(folder);
 }
 
@@ -78,8 +86,9 @@ void made_write(const struct made *m)
 		"{'version':'1.0','added_tokens':[%s],'normalizer':%s,'pre_tokenizer':%s,",
 		m->added ? m->added : "", m->normalizer ? m->normalizer : "null",
 		m->pre_tokenizer ? m->pre_tokenizer : "null");
-	buf_add_fmt(&text, "'post_processor':%s,'model':{'type':'BPE',%s}}",
-		m->post_processor ? m->post_processor : "null", m->model);
+	buf_add_fmt(&text, "'post_processor':%s,'decoder':%s,'model':{'type':'%s',%s}}",
+		m->post_processor ? m->post_processor : "null", m->decoder ? m->decoder : "null",
+		m->type ? m->type : "BPE", m->model);
 	requote(text.data);
 	made_file("tokenizer.json", text.data, text.len);
 	remove_file("tokenizer_config.json");

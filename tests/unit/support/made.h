@@ -14,7 +14,8 @@
 
 /* The values of tokenizer.json: `added` and `model` without their brackets; NULL where there is none. */
 struct made {
-	const char *added, *normalizer, *pre_tokenizer, *post_processor, *model;
+	const char *added, *normalizer, *pre_tokenizer, *post_processor, *decoder, *model;
+	const char *type;   /* of the model; NULL: BPE */
 	const char *config; /* tokenizer_config.json */
 };
 
@@ -26,6 +27,7 @@ int made_close(void **state);
 
 const char *made_folder(void);
 void made_file(const char *name, const char *text, size_t n);
+void made_clear(void); /* no files */
 void made_write(const struct made *m);
 struct tokenizer *made_load(const struct made *m); /* written, and loaded */
 
