@@ -65,11 +65,13 @@ struct judged {
 	unsigned doubts;
 };
 
+/* Where all verdicts are the same a bootstrap sees no doubt: Wilson's interval does. */
 static struct stats_interval rate_interval(const struct judged *j, const struct contest *c)
 {
 	struct stats_bootstrap b = c->rate.bootstrap;
+	struct stats_interval i = stats_bootstrap_interval(&b, j->o->level);
 
-	return stats_bootstrap_interval(&b, j->o->level);
+	return i.low == i.high ? stats_rate_wilson(&c->rate.items, j->o->level) : i;
 }
 
 static struct stats_interval discrete_interval(const struct judged *j, const struct winrate *w)

@@ -129,6 +129,9 @@ ok "no verdicts"
 } >ties.csv
 warned ties.csv '"all-ties","undecided"'
 ok "all ties"
+sed 's/tie/q/' ties.csv >all.csv
+evalwin --json all.csv | grep -q '"win_rate":100,.*"win_rate_interval":\[88.6[0-9]*,100\]'
+ok "all won: Wilson's interval" || note "$(evalwin --json all.csv)"
 {
 	sed 's/tie/q/' ties.csv
 	sed '1d; s/tie/q/; s/p,q/q,r/; s/,q,\([0-9]*\)$/,r,\1/' ties.csv

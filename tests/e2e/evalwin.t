@@ -460,6 +460,15 @@ assert two["warnings"] == ["rankings", "few-in-group"], two["warnings"]
 EOF
 $python several-check.py
 ok "two policies: groups, McNemar, pairs"
+sed 's/"logp.two": *\([^]]*\]\)/"x":0/; s/"logp.one": *\([^]]*\]\)/"logp.one":\1,"logp.two":\1/' several.jsonl |
+	$python -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    del r["x"]
+    print(json.dumps(r))' | tstream import -o twins.tsz
+evalwin --json --policy one --policy two twins.tsz | grep -q '"rankings","same-policies"\]'
+ok "two policies that are one"
 evalwin --policy one --policy two several.tsz >got && grep -q '^one  *180 ' got && grep -q '^two  *one  ' got
 ok "a row a policy"
 evalwin --json --policy one several.tsz | sed 's/^{//; s/}$//' >one.json
