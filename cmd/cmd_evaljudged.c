@@ -204,8 +204,7 @@ static int evaluate(struct judged *j, struct err *err)
 				"lengths and a common base");
 			goto out;
 		}
-		if (cmd_difficulties_write(
-			    j->v, j->lengths.difficulty, j->o->save_difficulty, err))
+		if (cmd_difficulties_write(j->v, j->lengths.difficulty, j->o->save_difficulty, err))
 			goto out;
 	}
 	if (compare_models(j, err) ||
@@ -489,7 +488,8 @@ static void put_json(struct buf *out, const struct judged *j)
 		eval_json_open(out, "by", '[');
 		for (size_t i = 0; i < j->ngroups; i++) {
 			eval_json_open(out, NULL, '{');
-			eval_json_string(out, "group", names_get(&j->v->groups, j->groups[i].group));
+			eval_json_string(
+				out, "group", names_get(&j->v->groups, j->groups[i].group));
 			eval_json_string(out, "model", model_name(j, j->groups[i].model));
 			json_rate(out, j, &j->groups[i]);
 			eval_json_close(out, '}');
@@ -515,8 +515,8 @@ static int draw_rates(const struct judged *j, struct eval_output *out, struct er
 	for (size_t i = 0; i < j->n; i++) {
 		struct stats_interval x = rate_interval(j, &j->all[i]);
 
-		chart_add_row(c, model_name(j, j->all[i].model), winrate_percent(&j->all[i].rate), 100 * x.low,
-			100 * x.high);
+		chart_add_row(c, model_name(j, j->all[i].model), winrate_percent(&j->all[i].rate),
+			100 * x.low, 100 * x.high);
 	}
 	return chart_check(c, err);
 }
@@ -530,32 +530,38 @@ static int draw_controlled(const struct judged *j, struct eval_output *out, stru
 
 		if (isnan(l->percent))
 			continue;
-		c = c ? c : eval_add_chart(out, CHART_ROWS, "Win rates at even length", "win rate in %", "", err);
+		c = c ? c
+		      : eval_add_chart(out, CHART_ROWS, "Win rates at even length", "win rate in %",
+				"", err);
 		if (!c)
 			return -1;
 		chart_guide(c, 50);
-		chart_add_row(c, model_name(j, j->all[i].model), l->percent, l->interval.low, l->interval.high);
+		chart_add_row(c, model_name(j, j->all[i].model), l->percent, l->interval.low,
+			l->interval.high);
 	}
 	return c ? chart_check(c, err) : 0;
 }
 
 static int draw_ratings(const struct judged *j, struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_ROWS, "Bradley-Terry ratings", "rating", "", err);
+	struct chart *c =
+		eval_add_chart(out, CHART_ROWS, "Bradley-Terry ratings", "rating", "", err);
 
 	if (!c)
 		return -1;
 	for (int i = 0; i < j->ratings.n; i++) {
 		const struct rating *r = &j->ratings.all[i];
 
-		chart_add_row(c, model_name(j, r->model), r->value, r->interval.low, r->interval.high);
+		chart_add_row(
+			c, model_name(j, r->model), r->value, r->interval.low, r->interval.high);
 	}
 	return chart_check(c, err);
 }
 
 static int draw_groups(const struct judged *j, struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_ROWS, "Win rates by group", "win rate in %", j->o->by, err);
+	struct chart *c = eval_add_chart(
+		out, CHART_ROWS, "Win rates by group", "win rate in %", j->o->by, err);
 	char label[200];
 
 	if (!c)
@@ -565,8 +571,8 @@ static int draw_groups(const struct judged *j, struct eval_output *out, struct e
 		const struct contest *g = &j->groups[i];
 		struct stats_interval x = rate_interval(j, g);
 
-		snprintf(label, sizeof label, "%s%s%s", names_get(&j->v->groups, g->group), j->n > 1 ? ": " : "",
-			j->n > 1 ? model_name(j, g->model) : "");
+		snprintf(label, sizeof label, "%s%s%s", names_get(&j->v->groups, g->group),
+			j->n > 1 ? ": " : "", j->n > 1 ? model_name(j, g->model) : "");
 		chart_add_row(c, label, winrate_percent(&g->rate), 100 * x.low, 100 * x.high);
 	}
 	return chart_check(c, err);
@@ -574,13 +580,15 @@ static int draw_groups(const struct judged *j, struct eval_output *out, struct e
 
 static int draw(const struct judged *j, struct eval_output *out, struct err *err)
 {
-	return draw_rates(j, out, err) || draw_controlled(j, out, err) || (j->ngroups && draw_groups(j, out, err)) ||
+	return draw_rates(j, out, err) || draw_controlled(j, out, err) ||
+			       (j->ngroups && draw_groups(j, out, err)) ||
 			       (j->ratings.n && draw_ratings(j, out, err))
 		       ? -1
 		       : 0;
 }
 
-int eval_verdicts(const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err)
+int eval_verdicts(
+	const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err)
 {
 	struct judged j = {.o = o, .v = v, .base = -1};
 	int rc = evaluate(&j, err);
@@ -601,8 +609,8 @@ int eval_verdicts(const struct eval_options *o, struct verdicts *v, struct eval_
 	return rc;
 }
 
-int eval_judged(
-	const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err)
 {
 	struct verdicts v = {.n = 0};
 	int rc = 0;

@@ -81,7 +81,8 @@ static void tables(void **state)
 	table_number(&t, 12.345, 2, " %");
 	table_row(&t);
 	table_put(&t, &out);
-	assert_string_equal(out.data, "a           b\n\xc3\xa9t\xc3\xa9?        -\n      12.35 %\n");
+	assert_string_equal(
+		out.data, "a           b\n\xc3\xa9t\xc3\xa9?        -\n      12.35 %\n");
 	buf_release(&out);
 	table_release(&t);
 }
@@ -139,7 +140,8 @@ static void logistic_known(void **state)
 
 /* ---- verdicts */
 
-static void add(struct verdicts *v, int base, int model, int item, int judge, double value, enum verdict_first first)
+static void add(struct verdicts *v, int base, int model, int item, int judge, double value,
+	enum verdict_first first)
 {
 	const struct verdict one = {.base = base,
 		.model = model,
@@ -162,7 +164,8 @@ static void winrates(void **state)
 	(void)state;
 	assert_int_equal(verdicts_common_base(&v), -1);
 	assert_int_equal(winrate_init(&w, &v, &(struct winrate_choice){0, -1, -1}, 10, 0, &err), 0);
-	assert_true(isnan(winrate_percent(&w)) && isnan(winrate_standard_error(&w)) && isnan(winrate_discrete(&w)));
+	assert_true(isnan(winrate_percent(&w)) && isnan(winrate_standard_error(&w)) &&
+		    isnan(winrate_discrete(&w)));
 	winrate_release(&w);
 	names_add(&v.models, "a", 1, &err);
 	names_add(&v.models, "b", 1, &err);
@@ -317,8 +320,8 @@ static void length_control_simulated(void **state)
 		for (int m = 1; m < MODELS; m++) {
 			uint64_t at = (uint64_t)(i * MODELS + m);
 			double base = 1000, length = 1000 + 300 * normal(1, at) + 60 * m;
-			double p = logistic_sigmoid(
-				strength[m] + normal(2, (uint64_t)i) + slope * tanh((base - length) / 300));
+			double p = logistic_sigmoid(strength[m] + normal(2, (uint64_t)i) +
+						    slope * tanh((base - length) / 300));
 			const struct verdict one = {.base = 0,
 				.model = m,
 				.item = i,
@@ -367,7 +370,8 @@ static void margins_edges(void **state)
 
 	(void)state;
 	margins_init(&m);
-	assert_true(isnan(margins_longer_rule(&m)) && isnan(margins_balanced(&m)) && isnan(margins_best_factor(&m)));
+	assert_true(isnan(margins_longer_rule(&m)) && isnan(margins_balanced(&m)) &&
+		    isnan(margins_best_factor(&m)));
 	assert_true(isnan(margins_line(&m).r2) && isnan(margins_calibration_error(&m)));
 	assert_int_equal(margins_quantiles(&m, 5, q), 0);
 	/* Margins that length alone makes. */
@@ -384,7 +388,8 @@ static void margins_edges(void **state)
 	NEAR(margins_line(&m).r2, 1, 1e-12);
 	NEAR(margins_line(&m).slope, 0.25, 1e-12);
 	NEAR(margins_line(&m).intercept, 0, 1e-12);
-	assert_true(margins_prefers_longer(&m) == 1 && margins_balanced(&m) == 0.5 && margins_longer_rule(&m) == 0.5);
+	assert_true(margins_prefers_longer(&m) == 1 && margins_balanced(&m) == 0.5 &&
+		    margins_longer_rule(&m) == 0.5);
 	assert_int_equal(margins_quantiles(&m, 5, q), 5);
 	assert_int_equal(q[0].from, 23);
 	assert_int_equal(q[0].tally.losses, 4);
@@ -403,7 +408,9 @@ static void margins_calibrated(void **state)
 	for (uint64_t i = 0; i < 20000; i++) {
 		double x = 0.5 * normal(3, i);
 		const struct margins_pair p = {
-			.margin = uniform(4, i) < logistic_sigmoid(3 * x) ? x : -x, .chosen_tokens = 1, .rejected_tokens = 1};
+			.margin = uniform(4, i) < logistic_sigmoid(3 * x) ? x : -x,
+			.chosen_tokens = 1,
+			.rejected_tokens = 1};
 
 		assert_int_equal(margins_add(&m, &p, &err), 0);
 		margins_close_record(&m);
@@ -434,7 +441,8 @@ static void coverage_of_rates(void **state)
 		for (uint64_t i = 0; i < 237; i++)
 			hits += uniform(run, i) < 0.61;
 		wilson += holds(stats_wilson(hits, 237, 0.95), 0.61);
-		for (uint64_t i = 0; i < 150; i++) { /* three trials that come out alike more often than not */
+		for (uint64_t i = 0; i < 150;
+			i++) { /* three trials that come out alike more often than not */
 			double p = uniform(run, 1000 + i) < 0.5 ? 0.85 : 0.35, wins = 0;
 
 			for (uint64_t j = 0; j < 3; j++)
@@ -465,7 +473,8 @@ static void coverage_of_means(void **state)
 			stats_sample_add(&s, x);
 			stats_bootstrap_add(&b, x, 1);
 			/* Policies that share half of their noise: sd of both 1, means 0.2 and 0.5. */
-			paired_add(&p, 0.2 + M_SQRT1_2 * (normal(run, 2000 + i) + normal(run, 3000 + i)),
+			paired_add(&p,
+				0.2 + M_SQRT1_2 * (normal(run, 2000 + i) + normal(run, 3000 + i)),
 				0.5 + M_SQRT1_2 * (normal(run, 2000 + i) + normal(run, 4000 + i)));
 			paired_close_record(&p);
 		}
@@ -495,8 +504,9 @@ static void coverage_of_kappa(void **state)
 			int said[2], truth = (int)(3 * uniform(run, 9 * i));
 
 			for (uint64_t j = 0; j < 2; j++)
-				said[j] = uniform(run, 9 * i + 1 + j) < 0.8 ? truth
-									     : (int)(3 * uniform(run, 9 * i + 3 + j));
+				said[j] = uniform(run, 9 * i + 1 + j) < 0.8
+						  ? truth
+						  : (int)(3 * uniform(run, 9 * i + 3 + j));
 			a.n++;
 			a.table[said[0]][said[1]]++;
 		}
@@ -517,7 +527,10 @@ static void charts_degenerate(void **state)
 		for (int n = 0; n < 3; n++) {
 			chart_init(&c, kind, "t", "", "");
 			for (int i = 0; i < n; i++) {
-				const struct chart_point p = {.x = n == 2 ? 7 : NAN, .y = 1e-300, .low = NAN, .high = INFINITY};
+				const struct chart_point p = {.x = n == 2 ? 7 : NAN,
+					.y = 1e-300,
+					.low = NAN,
+					.high = INFINITY};
 
 				chart_add(&c, &p, "\xff<");
 			}
@@ -535,8 +548,8 @@ static void charts_degenerate(void **state)
 
 static void ranges(void **state)
 {
-	const double ends[][5] = {{0, 1, 0, 1, 0.2}, {0.31, 0.68, 0.3, 0.7, 0.05}, {-7, 1234, -200, 1400, 200},
-		{5, 5, 4.5, 5.5, 0.2}, {0, 0, -1, 1, 0.5}};
+	const double ends[][5] = {{0, 1, 0, 1, 0.2}, {0.31, 0.68, 0.3, 0.7, 0.05},
+		{-7, 1234, -200, 1400, 200}, {5, 5, 4.5, 5.5, 0.2}, {0, 0, -1, 1, 0.5}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
