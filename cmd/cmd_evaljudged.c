@@ -9,6 +9,9 @@
 #include "cmd/cmd_verdicts.h"
 
 #define ENOUGH 30
+#define MAX_MODELS 2000
+#define MAX_GROUPS 1000
+#define MAX_JUDGES 20
 
 enum {
 	NO_VERDICTS = 1,
@@ -44,6 +47,11 @@ const struct eval_doubt judged_doubts[] = {
 const char *judged_name(const struct judged *j, int model)
 {
 	return names_get(&j->v->models, model);
+}
+
+int judged_judges(const struct judged *j)
+{
+	return j->v->judges.n <= MAX_JUDGES ? j->v->judges.n : 0;
 }
 
 /* Where all verdicts are the same a bootstrap sees no doubt: Wilson's interval does. */
@@ -162,6 +170,11 @@ static int evaluate(struct judged *j, struct err *err)
 	double *difficulty = NULL;
 	int rc = -1;
 
+	if (j->v->models.n > MAX_MODELS)
+		return err_set(err, ERR_LIMIT, "verdicts on more than %d models", MAX_MODELS);
+	if (j->v->groups.n > MAX_GROUPS)
+		return err_set(
+			err, ERR_LIMIT, "field '%s' has more than %d values", j->o->by, MAX_GROUPS);
 	if (find_base(j, err))
 		return -1;
 	verdicts_sort(j->v);

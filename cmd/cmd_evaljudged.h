@@ -41,6 +41,9 @@ struct stats_interval judged_interval(const struct judged *j, const struct conte
 
 bool judged_undecided(const struct judged *j, const struct contest *c); /* it holds one half */
 
+/* Judges to compare with each other: none where there are many, such as people who vote once. */
+int judged_judges(const struct judged *j);
+
 /* How often the first answer wins. */
 struct stats_interval judged_first_interval(const struct judged *j);
 

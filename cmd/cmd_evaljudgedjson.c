@@ -58,6 +58,7 @@ static void json_judges(struct buf *out, const struct judged *j)
 {
 	const struct position *p = &j->position;
 	const double decided = (double)p->first_wins + (double)p->second_wins;
+	const int judges = judged_judges(j);
 	struct agreement a;
 
 	eval_json_open(out, "position", '{');
@@ -72,8 +73,8 @@ static void json_judges(struct buf *out, const struct judged *j)
 	eval_json_close(out, '}');
 	eval_json_close(out, '}');
 	eval_json_open(out, "judges", '[');
-	for (int one = 0; one < j->v->judges.n; one++)
-		for (int two = one + 1; two < j->v->judges.n; two++) {
+	for (int one = 0; one < judges; one++)
+		for (int two = one + 1; two < judges; two++) {
 			verdicts_agreement(j->v, one, two, &a);
 			eval_json_open(out, NULL, '{');
 			eval_json_string(out, "judge_1", names_get(&j->v->judges, one));

@@ -94,6 +94,7 @@ static void put_agreement(
 static void put_judges(struct buf *out, const struct judged *j)
 {
 	const struct position *p = &j->position;
+	const int judges = judged_judges(j);
 	const uint64_t decided = p->first_wins + p->second_wins;
 	char name[200];
 	const char *const heads[] = {"agreement", "pairs", "the same", "kappa", "interval", NULL};
@@ -116,14 +117,14 @@ static void put_judges(struct buf *out, const struct judged *j)
 	eval_put_heads(&t, j->o->level, heads);
 	if (p->orders.n)
 		put_agreement(&t, j, "both orders", &p->orders);
-	for (int one = 0; one < j->v->judges.n; one++)
-		for (int two = one + 1; two < j->v->judges.n; two++) {
+	for (int one = 0; one < judges; one++)
+		for (int two = one + 1; two < judges; two++) {
 			snprintf(name, sizeof name, "%.90s, %.90s", names_get(&j->v->judges, one),
 				names_get(&j->v->judges, two));
 			verdicts_agreement(j->v, one, two, &a);
 			put_agreement(&t, j, name, &a);
 		}
-	if (p->orders.n || j->v->judges.n > 1) {
+	if (p->orders.n || judges > 1) {
 		buf_add_char(out, '\n');
 		table_put(&t, out);
 	}
