@@ -54,20 +54,9 @@ int judged_judges(const struct judged *j)
 	return j->v->judges.n <= MAX_JUDGES ? j->v->judges.n : 0;
 }
 
-/* Where all verdicts are the same a bootstrap sees no doubt: Wilson's interval does. */
-struct stats_interval judged_interval(const struct judged *j, const struct contest *c)
+bool judged_undecided(const struct contest *c)
 {
-	struct stats_bootstrap b = c->rate.bootstrap;
-	struct stats_interval i = stats_bootstrap_interval(&b, j->o->level);
-
-	return i.low == i.high ? stats_rate_wilson(&c->rate.items, j->o->level) : i;
-}
-
-bool judged_undecided(const struct judged *j, const struct contest *c)
-{
-	struct stats_interval i = judged_interval(j, c);
-
-	return i.low <= 0.5 && i.high >= 0.5;
+	return c->rate.interval.low <= 0.5 && c->rate.interval.high >= 0.5;
 }
 
 /* ---- the figures */
@@ -89,15 +78,12 @@ static int add_contest(
 	struct contest *c = &to[*n];
 
 	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN}};
-	if (winrate_init(
-		    &c->rate, j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed, err) ||
+	if (winrate_count(&c->rate, j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed,
+		    j->o->level, err) ||
 		(group < 0 && j->base >= 0 &&
 			length_control_rate(&j->lengths, model, j->o->level, &c->controlled, err)))
 		return -1;
-	if (c->rate.n_total)
-		++*n;
-	else
-		winrate_release(&c->rate);
+	*n += c->rate.n_total > 0;
 	return 0;
 }
 
@@ -141,7 +127,7 @@ static void find_doubts(struct judged *j)
 		const struct contest *c = &j->all[i];
 
 		j->doubts |= c->rate.items.clusters < ENOUGH ? FEW_ITEMS : 0;
-		j->doubts |= judged_undecided(j, c) ? UNDECIDED : 0;
+		j->doubts |= judged_undecided(c) ? UNDECIDED : 0;
 		j->doubts |=
 			!isnan(c->controlled.percent) && !j->lengths.difficulty ? ONE_MODEL : 0;
 		ties = ties && c->rate.n_draws == c->rate.n_total;
@@ -221,10 +207,6 @@ int eval_verdicts(
 		judged_put_json(&out->json, &j);
 		rc = judged_draw(&j, out, err);
 	}
-	for (size_t i = 0; i < j.n; i++)
-		winrate_release(&j.all[i].rate);
-	for (size_t i = 0; i < j.ngroups; i++)
-		winrate_release(&j.groups[i].rate);
 	free(j.all);
 	free(j.groups);
 	length_control_release(&j.lengths);

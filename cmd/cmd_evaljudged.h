@@ -36,10 +36,7 @@ extern const struct eval_doubt judged_doubts[];
 
 const char *judged_name(const struct judged *j, int model);
 
-/* Of a mean of verdicts, from 0 to 1. */
-struct stats_interval judged_interval(const struct judged *j, const struct contest *c);
-
-bool judged_undecided(const struct judged *j, const struct contest *c); /* it holds one half */
+bool judged_undecided(const struct contest *c); /* the interval holds one half */
 
 /* Judges to compare with each other: none where there are many, such as people who vote once. */
 int judged_judges(const struct judged *j);

@@ -12,7 +12,7 @@ static struct stats_interval discrete_interval(const struct judged *j, const str
 static void json_rate(struct buf *out, const struct judged *j, const struct contest *c)
 {
 	const struct winrate *w = &c->rate;
-	struct stats_interval i = judged_interval(j, c);
+	struct stats_interval i = c->rate.interval;
 
 	eval_json_number(out, "", "win_rate", winrate_percent(w));
 	eval_json_number(out, "", "standard_error", winrate_standard_error(w));

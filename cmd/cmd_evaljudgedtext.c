@@ -3,16 +3,16 @@
 
 #include "cmd/cmd_evaljudged.h"
 
-static void put_rate(struct table *t, const struct judged *j, const struct contest *c)
+static void put_rate(struct table *t, const struct contest *c)
 {
 	const struct winrate *w = &c->rate;
 
 	table_count(t, w->n_wins);
 	table_count(t, w->n_draws);
 	table_count(t, w->n_wins_base);
-	table_number(t, winrate_percent(w), 2, judged_undecided(j, c) ? " %?" : " %");
+	table_number(t, winrate_percent(w), 2, judged_undecided(c) ? " %?" : " %");
 	table_number(t, winrate_standard_error(w), 2, "");
-	table_interval(t, judged_interval(j, c), 100, 2, " %");
+	table_interval(t, c->rate.interval, 100, 2, " %");
 	table_number(t, winrate_discrete(w), 2, " %");
 }
 
@@ -28,7 +28,7 @@ static void put_contests(struct buf *out, const struct judged *j)
 		const struct contest *c = &j->all[i];
 
 		table_add(&t, "%s", judged_name(j, c->model));
-		put_rate(&t, j, c);
+		put_rate(&t, c);
 		table_number(&t, c->rate.length / (double)c->rate.n_total, 0, "");
 		table_number(&t, c->controlled.percent, 2, " %");
 		table_interval(&t, c->controlled.interval, 1, 2, " %");
@@ -48,7 +48,7 @@ static void put_groups(struct buf *out, const struct judged *j)
 	for (size_t i = 0; i < j->ngroups; i++) {
 		table_add(&t, "%s", names_get(&j->v->groups, j->groups[i].group));
 		table_add(&t, "%s", judged_name(j, j->groups[i].model));
-		put_rate(&t, j, &j->groups[i]);
+		put_rate(&t, &j->groups[i]);
 		table_row(&t);
 	}
 	buf_add_char(out, '\n');

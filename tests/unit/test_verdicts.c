@@ -163,30 +163,32 @@ static void winrates(void **state)
 
 	(void)state;
 	assert_int_equal(verdicts_common_base(&v), -1);
-	assert_int_equal(winrate_init(&w, &v, &(struct winrate_choice){0, -1, -1}, 10, 0, &err), 0);
+	assert_int_equal(
+		winrate_count(&w, &v, &(struct winrate_choice){0, -1, -1}, 10, 0, 0.95, &err), 0);
 	assert_true(isnan(winrate_percent(&w)) && isnan(winrate_standard_error(&w)) &&
 		    isnan(winrate_discrete(&w)));
-	winrate_release(&w);
 	names_add(&v.models, "a", 1, &err);
 	names_add(&v.models, "b", 1, &err);
 	add(&v, 0, 1, 0, 0, 1, FIRST_UNKNOWN);
 	assert_int_equal(verdicts_common_base(&v), 0);
-	assert_int_equal(winrate_init(&w, &v, &(struct winrate_choice){1, 0, -1}, 10, 0, &err), 0);
+	assert_int_equal(
+		winrate_count(&w, &v, &(struct winrate_choice){1, 0, -1}, 10, 0, 0.95, &err), 0);
+	assert_true(w.interval.high == 1 && w.interval.low > 0 && w.interval.low < 0.5);
+	assert_true(w.interval.high == 1 && w.interval.low > 0.15 && w.interval.low < 0.25);
 	assert_true(winrate_percent(&w) == 100 && isnan(winrate_standard_error(&w)));
-	winrate_release(&w);
 	add(&v, 1, 0, 1, 0, 0.25, FIRST_BASE); /* 0.75 for b */
 	add(&v, 0, 1, 1, 0, 0.5, FIRST_UNKNOWN);
 	verdicts_sort(&v);
-	assert_int_equal(winrate_init(&w, &v, &(struct winrate_choice){1, 0, -1}, 10, 0, &err), 0);
+	assert_int_equal(
+		winrate_count(&w, &v, &(struct winrate_choice){1, 0, -1}, 10, 0, 0.95, &err), 0);
 	NEAR(winrate_percent(&w), 75, 1e-12);
 	NEAR(winrate_standard_error(&w), 100 * 0.25 / sqrt(3), 1e-12);
 	NEAR(winrate_discrete(&w), 100 * 2.5 / 3, 1e-12);
 	assert_int_equal(w.n_wins, 2);
 	assert_int_equal(w.items.clusters, 2);
-	winrate_release(&w);
-	assert_int_equal(winrate_init(&w, &v, &(struct winrate_choice){0, 1, -1}, 0, 0, &err), 0);
+	assert_int_equal(
+		winrate_count(&w, &v, &(struct winrate_choice){0, 1, -1}, 0, 0, 0.95, &err), 0);
 	NEAR(winrate_percent(&w), 25, 1e-12);
-	winrate_release(&w);
 	verdicts_release(&v);
 }
 
