@@ -97,8 +97,7 @@ static int draw_reliability(const struct logp_eval *e, const struct logp_model *
 static int draw_frontier(const struct logp_eval *e, struct eval_output *out, struct err *err)
 {
 	struct chart *c = eval_add_chart(out, CHART_POINTS, "Reward and KL",
-		"mean log-ratio of chosen, nats: KL only on the policy's own", "pairs won in %",
-		err);
+		"mean log-ratio of chosen, in nats", "pairs won in %", err);
 	char label[300];
 
 	if (!c)

@@ -15,7 +15,7 @@ static const char head[] =
 	"8125rem;line-height:1.45}\n"
 	".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));"
 	"gap:1rem;align-items:start}\n"
-	"figure{margin:0}\nsvg{width:100%;max-width:36rem;height:auto;display:block}\n"
+	"figure{margin:0}\nsvg{width:100%;max-width:30rem;height:auto;display:block}\n"
 	"</style>\n<h1>evalwin</h1>\n";
 
 void report_open(struct buf *html)

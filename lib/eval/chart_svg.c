@@ -5,17 +5,18 @@
 #include "base/utf8.h"
 #include "eval/chart.h"
 
-/* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 3 of 4 as a pixel. */
-#define WIDTH 480
-#define LEFT 64
-#define LABELS 190 /* of rows */
+/* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 5 as 4 pixels. */
+#define WIDTH 400
+#define LEFT 56
+#define LABELS 164 /* of rows */
 #define RIGHT 24
 #define TOP 40
 #define BOTTOM 52
-#define PLOT 200 /* height */
+#define PLOT 180 /* height */
 #define ROW 24
 #define LEGEND 20
-#define LABEL_LENGTH 22 /* characters */
+#define LEGEND_LENGTH 22 /* characters */
+#define LABEL_LENGTH 19	 /* characters */
 
 static const char style[] =
 	"<style>"
@@ -205,7 +206,7 @@ static void put_legend(struct buf *out, const struct chart *c)
 			"<g class=\"s%d\"><rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"14\" "
 			"height=\"4\"/></g>\n",
 			i, x, y - 6);
-		put_label(out, x + 20, y, "start", chart_text(c, c->series[i]), 28);
+		put_label(out, x + 20, y, "start", chart_text(c, c->series[i]), LEGEND_LENGTH);
 	}
 }
 
