@@ -21,6 +21,14 @@
 
 #define NEAR(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
 
+/* Runs of simulations; a share of 0.95 has a standard error of 0.0044 in as many. Sanitizers look for other
+ * things, and take their time. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { RUNS = 100 };
+#else
+enum { RUNS = 2500 };
+#endif
+
 static struct err err;
 
 static double uniform(uint64_t run, uint64_t i)
@@ -263,7 +271,7 @@ static void ratings_simulated(void **state)
 	int inside = 0, n = 0, best = 0;
 
 	(void)state;
-	for (uint64_t run = 0; run < 250; run++) {
+	for (uint64_t run = 0; run < RUNS / 10; run++) {
 		struct verdicts v = {.n = 0};
 		struct ratings r;
 
@@ -295,8 +303,8 @@ static void ratings_simulated(void **state)
 		verdicts_release(&v);
 	}
 	/* 750 intervals: a share of 0.95 has a standard error of 0.008, and those of a run go together. */
-	NEAR((double)inside / n, 0.95, 0.025);
-	assert_true(best > 245);
+	NEAR((double)inside / n, 0.95, RUNS < 1000 ? 0.1 : 0.025);
+	assert_true(best >= RUNS / 10 * 0.98);
 }
 
 /* ---- length control: what was made up is found again */
@@ -424,11 +432,9 @@ static void margins_calibrated(void **state)
 
 /* ---- coverage: 95 % intervals hold the truth in 94 to 96 % of runs */
 
-enum { RUNS = 2500 }; /* the share's standard error is 0.0044 */
-
 static void covers(int hits)
 {
-	NEAR((double)hits / RUNS, 0.95, 0.01);
+	NEAR((double)hits / RUNS, 0.95, RUNS < 1000 ? 0.06 : 0.01);
 }
 
 static void coverage_of_rates(void **state)
