@@ -7,8 +7,6 @@
 #include "io/prefwriter.h"
 #include "text/prefdecode.h"
 
-/* ---- streams */
-
 static int check(const struct decode_options *o, const struct prefreader *in, struct err *err)
 {
 	const char *own = tokenizer_sha256(o->tokenizer),
@@ -93,34 +91,5 @@ int decode_streams(const struct decode_options *o, char **paths, int n, struct e
 	int rc = in ? decode_stream(o, in, err) : -1;
 
 	prefreader_close(in);
-	return rc;
-}
-
-/* ---- lines */
-
-int decode_line(struct detokenizer *d, const struct json *row, struct buf *out, struct err *err)
-{
-	const struct json *list = json_get(row, "ids");
-	struct buf text = BUF_INIT;
-	int64_t id;
-	int rc = 0;
-
-	if (json_kind(list) != JSON_ARRAY)
-		return err_set(err, ERR_FAILED, "no list named 'ids'");
-	for (const struct json *v = json_first(list); v && rc == 0; v = json_next(v)) {
-		if (!json_int(v, &id) || id < 0 || id > INT32_MAX)
-			rc = err_set(
-				err, ERR_FAILED, "an id that is no number from 0 to %d", INT32_MAX);
-		else
-			rc = detokenizer_put(d, (int32_t)id, &text, err);
-	}
-	if (rc == 0)
-		rc = detokenizer_end(d, &text, err);
-	if (rc == 0) {
-		buf_add_str(out, "{\"text\":");
-		json_quote(out, text.data, text.len);
-		buf_add_str(out, "}\n");
-	}
-	buf_release(&text);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* What `tokenize --decode` and --decode-ids do. */
+/* What `tokenize --decode` does. */
 #ifndef CMD_DECODE_H
 #define CMD_DECODE_H
 
@@ -15,8 +15,5 @@ struct decode_options {
 
 /* Streams of token records to one of text records. 0 or -1. */
 int decode_streams(const struct decode_options *o, char **paths, int n, struct err *err);
-
-/* A line of JSON with ids to one with text. */
-int decode_line(struct detokenizer *d, const struct json *row, struct buf *out, struct err *err);
 
 #endif

@@ -7,24 +7,23 @@
 #include "base/buf.h"
 #include "cmd/cmd.h"
 #include "cmd/cmd_decode.h"
+#include "cmd/cmd_lines.h"
 #include "io/conveyor.h"
-#include "io/file.h"
-#include "io/lines.h"
 #include "io/prefreader.h"
 #include "io/prefwriter.h"
 #include "text/compat.h"
 #include "text/prefencode.h"
 
 #define JOB_BYTES ((size_t)1 << 18) /* text that a thread encodes at a time */
-#define FLUSH ((size_t)1 << 16)
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder;
 static bool encode, decode, decode_ids, special, allow_mismatch;
-static int compat = -1, eos, truncate_how;
+static int compat = -1, eos, truncate_how, invalid;
 static int64_t max_length, max_prompt;
 
 static const char *const eos_names[] = {"auto", "always", "never", NULL};
+static const char *const invalid_names[] = {"refuse", "replace", NULL};
 static const char *const truncate_names[] = {"keep-end", "keep-start", "drop", "error", NULL};
 
 static const struct cmd_option options[] = {
@@ -36,8 +35,9 @@ static const struct cmd_option options[] = {
 		.help = "JSON lines with ids in, with text out"},
 	{0, "special", 0, CMD_FLAG, &special,
 		.help = "encode with the special tokens of the post-processor; decode special "
-			"tokens "
-			"too"},
+			"tokens too"},
+	{0, "invalid", "HOW", CMD_CHOICE, &invalid, .choices = invalid_names,
+		.help = "lines that are not Unicode: refuse (default), replace by U+FFFD"},
 	{0, "allow-mismatch", 0, CMD_FLAG, &allow_mismatch,
 		.help = "decode another tokenizer's stream"},
 	{0, "compat", "RULE", CMD_CHOICE, &compat, .choices = compat_names,
@@ -66,7 +66,8 @@ static const struct cmd cmd = {
 	"[--truncate keep-end|keep-start|drop|error] [FILE ...]\n"
 	"--decode -m MODEL [-quv] [-@ N] [-l N] [-o FILE] [--allow-mismatch] [--max-block MIB] "
 	"[--no-prov] [--special] [FILE ...]\n"
-	"--encode | --decode-ids -m MODEL [-qv] [-o FILE] [--special] [FILE ...]\n",
+	"--encode | --decode-ids -m MODEL [-qv] [-@ N] [-o FILE] [--invalid refuse|replace] "
+	"[--special] [FILE ...]\n",
 	options,
 };
 
@@ -80,110 +81,6 @@ static struct tokenizer *load_tokenizer(struct err *err)
 		cmd_say("vocabulary of %d, BOS %d, EOS %d, SHA-256 %s", tokenizer_vocab(t),
 			tokenizer_bos(t), tokenizer_eos(t), tokenizer_sha256(t));
 	return t;
-}
-
-/* ---- lines of JSON */
-
-/* What turns a line into a line: one of these two. */
-struct coder {
-	struct encoder *encoder;
-	struct detokenizer *decoder;
-	struct ids ids;
-};
-
-static int encode_line(struct coder *c, const struct json *row, struct buf *out, struct err *err)
-{
-	struct ids *ids = &c->ids;
-	size_t n;
-	const char *text = json_string(json_get(row, "text"), &n);
-
-	if (!text)
-		return err_set(err, ERR_FAILED, "no string named 'text'");
-	ids->n = 0;
-	if (encoder_encode(c->encoder, text, n, special ? ENCODE_SPECIAL : 0, ids, err))
-		return -1;
-	buf_add_str(out, "{\"ids\":[");
-	for (size_t i = 0; i < ids->n; i++)
-		buf_add_fmt(out, i ? ",%d" : "%d", ids->v[i]);
-	buf_add_str(out, "]}\n");
-	return 0;
-}
-
-static int code_line(
-	struct coder *c, const struct lines_record *line, struct buf *out, struct err *err)
-{
-	struct json *row = json_parse(line->text, line->len, err);
-	int rc = -1;
-
-	if (row)
-		rc = c->encoder ? encode_line(c, row, out, err)
-				: decode_line(c->decoder, row, out, err);
-	json_free(row);
-	return rc;
-}
-
-static int flush(struct buf *out, const struct outfile *f, size_t least, struct err *err)
-{
-	if (buf_check(out, err))
-		return -1;
-	if (out->len < least)
-		return 0;
-	if (fd_write(f->fd, out->data, out->len, err))
-		return err_at(err, "%s", f->path);
-	buf_clear(out);
-	return 0;
-}
-
-static int code_file(
-	const char *path, struct coder *c, const struct outfile *f, uint64_t *done, struct err *err)
-{
-	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
-	struct lines_record line;
-	struct buf out = BUF_INIT;
-	int rc = in ? 0 : -1;
-
-	while (rc == 0 && (rc = lines_next(in, &line, err)) == 1) {
-		rc = code_line(c, &line, &out, err);
-		if (rc)
-			err_at(err, "%s:%llu", strcmp(path, "-") ? path : "stdin",
-				(unsigned long long)line.line);
-		else
-			rc = flush(&out, f, FLUSH, err);
-		cmd_progress(++*done, "%s", "");
-	}
-	if (rc == 0)
-		rc = flush(&out, f, 0, err);
-	lines_close(in);
-	buf_release(&out);
-	return rc;
-}
-
-static int code_files(const struct tokenizer *t, char **paths, int n, struct err *err)
-{
-	struct coder c = {.ids = IDS_INIT};
-	struct outfile f = {.fd = -1};
-	uint64_t done = 0;
-	int rc = -1;
-
-	if (encode)
-		c.encoder = encoder_new(t, err);
-	else
-		c.decoder = detokenizer_new(t, special ? DETOKENIZER_SPECIAL : 0, err);
-	if (c.encoder || c.decoder)
-		rc = outfile_open(&f, io.output, err);
-	cmd_progress_start("lines", 0);
-	if (rc == 0 && n == 0)
-		rc = code_file("-", &c, &f, &done, err);
-	for (int i = 0; i < n && rc == 0; i++)
-		rc = code_file(paths[i], &c, &f, &done, err);
-	cmd_progress_end();
-	if (rc == 0)
-		rc = outfile_commit(&f, err);
-	outfile_close(&f);
-	encoder_free(c.encoder);
-	detokenizer_free(c.decoder);
-	ids_release(&c.ids);
-	return rc;
 }
 
 /* ---- streams */
@@ -489,9 +386,13 @@ static int run(const struct tokenizer *t, char **paths, int n, struct err *err)
 	struct decode_options how = {
 		&io, t, folder, special ? DETOKENIZER_SPECIAL : 0, allow_mismatch};
 
-	if (decode)
-		return decode_streams(&how, paths, n, err);
-	return (encode || decode_ids ? code_files : convert_files)(t, paths, n, err);
+	struct lines_options lines = {&io, t, decode_ids, 0, invalid == 1};
+
+	if (special)
+		lines.flags = decode_ids ? DETOKENIZER_SPECIAL : ENCODE_SPECIAL;
+	if (encode || decode_ids)
+		return lines_convert(&lines, paths, n, err);
+	return decode ? decode_streams(&how, paths, n, err) : convert_files(t, paths, n, err);
 }
 
 int main(int argc, char **argv)
@@ -505,8 +406,10 @@ int main(int argc, char **argv)
 	if (encode + decode + decode_ids > 1)
 		cmd_usage("--encode, --decode and --decode-ids exclude each other");
 	if (encode || decode_ids)
-		cmd_refuse("with --encode and --decode-ids", "stored", "level", "threads",
-			"max-block", "no-prov", NULL);
+		cmd_refuse("with --encode and --decode-ids", "stored", "level", "max-block",
+			"no-prov", NULL);
+	else
+		cmd_refuse("without --encode or --decode-ids", "invalid", NULL);
 	if (encode || decode || decode_ids)
 		cmd_refuse("but where text records are encoded", "compat", "eos", "max-length",
 			"max-prompt", "truncate", NULL);

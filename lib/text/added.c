@@ -48,7 +48,13 @@ int added_put(
 	for (size_t i = 0; i < n; i++)
 		if (enter(a, i ? &a->nodes[node].child : &a->first[bytes[0]], bytes[i], &node, err))
 			return -1;
-	a->only = !a->n || a->only == bytes[0] ? bytes[0] : -1;
+	if (!a->n) {
+		a->prefix_n = n < sizeof a->prefix ? n : sizeof a->prefix;
+		memcpy(a->prefix, content, a->prefix_n);
+	}
+	for (size_t i = 0; i < a->prefix_n; i++)
+		if (i == n || a->prefix[i] != content[i])
+			a->prefix_n = i;
 	if (a->nodes[node].token >= 0)
 		return 0;
 	a->nodes[node].token = (int32_t)a->n;
@@ -85,15 +91,15 @@ static const struct added_token *find(const struct added_walk *walk, size_t *at,
 	const struct added *a = walk->set;
 	const struct added_token *found;
 	const char *text = walk->text;
-	size_t n = walk->n;
+	size_t n = walk->n, last = a->prefix_n ? a->prefix_n - 1 : 0;
 	const char *p;
 
 	for (; *at < n; ++*at) {
-		if (a->only >= 0) {
-			p = memchr(text + *at, a->only, n - *at);
+		if (a->prefix_n) { /* its last byte is the rarest: "<|" of Llama 3, "\u2581<" of Llama 2 */
+			p = n - *at > last ? memchr(text + *at + last, a->prefix[last], n - *at - last) : NULL;
 			if (!p)
 				return NULL;
-			*at = (size_t)(p - text);
+			*at = (size_t)(p - text) - last;
 		}
 		found = walk->plain && walk->plain[*at] ? NULL : longest(walk, *at, end);
 		if (found)

@@ -26,12 +26,13 @@ struct added {
 	struct added_token *tokens;
 	size_t n, cap;
 	uint32_t first[256]; /* node of each first byte, 0 where there is none */
-	int only;	     /* the first byte, where all tokens have the same; else -1 */
+	char prefix[16]; /* what all tokens begin with, as far as it goes here */
+	size_t prefix_n;
 };
 
 #define ADDED_INIT                                                                                 \
 	{                                                                                          \
-		.only = -1                                                                         \
+		.nodes = NULL                                                                      \
 	}
 
 void added_release(struct added *a);

@@ -79,7 +79,7 @@ static int load_merges(struct bpe *b, const struct json *merges, struct err *err
 
 	if (json_kind(merges) != JSON_ARRAY || count >= BPE_NO_RANK)
 		return err_set(err, ERR_CORRUPT, "model: merges is no list");
-	while (size < count * 2)
+	while (size < count + count / 2)
 		size *= 2;
 	b->mask = size - 1;
 	b->merges = mem_new(size, sizeof *b->merges, err);
@@ -126,16 +126,39 @@ static int load_affix(const struct json *model, const char *name, char **out, st
 static void index_characters(struct bpe *b)
 {
 	char text[4];
-	int n;
 
 	vocab_bytes(&b->vocab, b->byte_ids);
+	b->all_bytes = !b->prefix && !b->suffix;
 	for (int i = 0; i < 256; i++) {
-		n = utf8_encode(text, bpe_byte_character((unsigned char)i));
-		b->level_ids[i] = vocab_get(&b->vocab, text, (size_t)n);
+		char *level = b->level_text[i];
+
+		level[2] = (char)utf8_encode(level, bpe_byte_character((unsigned char)i));
+		b->level_ids[i] = vocab_get(&b->vocab, level, (size_t)level[2]);
+		b->all_bytes &= b->level_ids[i] >= 0;
 		text[0] = (char)i;
 		if (i < 128)
 			b->ascii_ids[i] = vocab_get(&b->vocab, text, 1);
 	}
+}
+
+/* Words begin as bytes, so that most pairs that are looked up are these. */
+static int index_bytes(struct bpe *b, struct err *err)
+{
+	if (!b->all_bytes)
+		return 0;
+	b->byte_ranks = mem_new(65536, sizeof *b->byte_ranks, err);
+	if (!b->byte_ranks)
+		return -1;
+	for (int i = 0; i < 65536; i++)
+		b->byte_ranks[i] = bpe_rank(b, b->level_ids[i >> 8], b->level_ids[i & 255]);
+	return 0;
+}
+
+static void find_longest(struct bpe *b)
+{
+	for (size_t i = 0; b->vocab.slots && i <= b->vocab.mask; i++)
+		if (b->vocab.slots[i].id >= 0 && b->vocab.slots[i].n > b->longest)
+			b->longest = b->vocab.slots[i].n;
 }
 
 /* Whether two tokens have one id, or too many ids to tell. */
@@ -186,6 +209,9 @@ static void find_joins(struct bpe *b, struct err *err)
 			bool left = (i < 128 ? b->ascii_ids[i] : i == BPE_SPACE ? space : -1) >= 0;
 			bool right = (j < 128 ? b->ascii_ids[j] : j == BPE_SPACE ? space : -1) >= 0;
 
+			if (i < 128 && j < 128 && uchar_ascii[i] == UCHAR_LETTER &&
+				uchar_ascii[j] == UCHAR_LETTER)
+				b->joins[i][j] = true; /* nothing is won by parts of words */
 			if (all || (!left && !right) || (vanish && !(left && right)))
 				b->joins[i][j] = true;
 		}
@@ -214,8 +240,9 @@ static int load(struct bpe *b, const struct json *model, struct err *err)
 		return -1;
 	b->unk = b->unk_token ? vocab_get(&b->vocab, b->unk_token, strlen(b->unk_token)) : -1;
 	index_characters(b);
+	find_longest(b);
 	find_joins(b, err);
-	return 0;
+	return index_bytes(b, err);
 }
 
 struct bpe *bpe_new(const struct json *model, struct err *err)
@@ -239,6 +266,7 @@ void bpe_free(struct bpe *b)
 	vocab_release(&b->vocab);
 	free(b->merges);
 	free(b->made);
+	free(b->byte_ranks);
 	free(b->prefix);
 	free(b->suffix);
 	free(b->unk_token);

@@ -4,7 +4,7 @@
  * neighbours with the lowest rank is merged, leftmost first, until no pair has a rank. A word of n
  * characters takes n log n steps.
  *
- * The model is shared by threads; each has a struct bpe_work, with a cache of short words.
+ * The model is shared by threads; each has a struct bpe_work.
  */
 #ifndef TEXT_BPE_H
 #define TEXT_BPE_H
@@ -38,11 +38,17 @@ uint32_t bpe_byte_character(unsigned char byte);
 int bpe_character_byte(uint32_t cp);
 
 /*
- * Appends the ids of a word of n bytes (at most 4 GiB), valid UTF-8. byte_level: the word stands
- * for its bytes' characters (bpe_byte_character). *before becomes ids->n as it was after the last
- * token that ends at or before byte `mark` of the word; it stays where no token does. 0 or -1.
+ * Where the part of a word of characters that begins at word[at] ends: no token reaches over that place, so that
+ * parts may be encoded one by one. With byte_level, a word is one part.
  */
-int bpe_encode(const struct bpe *b, struct bpe_work *w, const char *word, size_t n, bool byte_level,
-	size_t mark, struct ids *ids, size_t *before, struct err *err);
+size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at);
+
+/*
+ * Appends the ids of a word, or a part, of n bytes (at most 1 GiB), valid UTF-8, to ids, and to ends, unless it is
+ * NULL, for each, where in the word it ends. byte_level: the word stands for its bytes' characters
+ * (bpe_byte_character). 0 or -1.
+ */
+int bpe_encode(struct bpe_work *w, const char *word, size_t n, bool byte_level, struct ids *ids,
+	struct ids *ends, struct err *err);
 
 #endif

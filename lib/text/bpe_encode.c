@@ -3,16 +3,7 @@
 #include "base/utf8.h"
 #include "text/uchar.h"
 
-#define KEY_MAX 30 /* bytes of a word in the cache */
-#define IDS_MAX 8  /* ids of a word in the cache */
-#define SLOTS ((size_t)1 << 16)
 #define SHORT 40 /* symbols up to which a scan for the lowest rank is faster than a heap */
-
-struct cached {
-	uint8_t n, count; /* n: 0 in an empty slot */
-	char key[KEY_MAX];
-	int32_t ids[IDS_MAX];
-};
 
 struct symbol {
 	int32_t id;   /* -1: merged into the one before */
@@ -24,8 +15,6 @@ struct symbol {
 
 struct bpe_work {
 	const struct bpe *bpe;
-	void *memory;
-	struct cached *cache; /* SLOTS of them, one a cache line; within memory */
 	struct symbol *symbols;
 	size_t n, cap;
 	uint64_t *heap; /* rank, position */
@@ -43,12 +32,6 @@ struct bpe_work *bpe_work_new(const struct bpe *b, struct err *err)
 	if (!w)
 		return NULL;
 	w->bpe = b;
-	w->memory = mem_new(SLOTS + 1, sizeof *w->cache, err);
-	if (!w->memory) {
-		bpe_work_free(w);
-		return NULL;
-	}
-	w->cache = (struct cached *)(void *)((char *)w->memory + (64 - (uintptr_t)w->memory % 64));
 	return w;
 }
 
@@ -56,7 +39,6 @@ void bpe_work_free(struct bpe_work *w)
 {
 	if (!w)
 		return;
-	free(w->memory);
 	free(w->symbols);
 	free(w->heap);
 	buf_release(&w->text);
@@ -174,18 +156,17 @@ static int split_characters(
 
 /* ---- merging */
 
-static void merge_few(struct bpe_work *w)
+/* bytes: those that the symbols stand for, one each; or NULL. */
+static void merge_few(struct bpe_work *w, const unsigned char *bytes)
 {
 	const struct bpe *b = w->bpe;
 	struct symbol *symbols = w->symbols;
 	uint32_t ranks[SHORT], lowest;
 	size_t n = w->n, at;
 
-	for (size_t i = 0; i + 1 < n; i++) {
-		struct bpe_merge *m = bpe_slot(b, bpe_pair(symbols[i].id, symbols[i + 1].id));
-
-		ranks[i] = m->pair == BPE_NO_PAIR ? BPE_NO_RANK : m->rank;
-	}
+	for (size_t i = 0; i + 1 < n; i++)
+		ranks[i] = bytes ? b->byte_ranks[bytes[i] << 8 | bytes[i + 1]]
+				 : bpe_rank(b, symbols[i].id, symbols[i + 1].id);
 	while (n > 1) {
 		lowest = BPE_NO_RANK;
 		at = 0;
@@ -203,12 +184,8 @@ static void merge_few(struct bpe_work *w)
 		n--;
 		if (at + 1 < n)
 			memmove(ranks + at + 1, ranks + at + 2, (n - at - 2) * sizeof *ranks);
-		for (size_t i = at > 0 ? at - 1 : at; i <= at && i + 1 < n; i++) {
-			struct bpe_merge *m =
-				bpe_slot(b, bpe_pair(symbols[i].id, symbols[i + 1].id));
-
-			ranks[i] = m->pair == BPE_NO_PAIR ? BPE_NO_RANK : m->rank;
-		}
+		for (size_t i = at > 0 ? at - 1 : at; i <= at && i + 1 < n; i++)
+			ranks[i] = bpe_rank(b, symbols[i].id, symbols[i + 1].id);
 	}
 	w->n = n;
 }
@@ -301,76 +278,74 @@ static int merge_many(struct bpe_work *w, struct err *err)
 
 /* ---- words */
 
+/* *id: the token that the whole word is, whatever merges say, or -1. */
+static int find_whole(struct bpe_work *w, const char *word, size_t n, bool byte_level, int32_t *id,
+	struct err *err)
+{
+	const struct bpe *b = w->bpe;
+	char *to;
+
+	*id = -1;
+	if (!b->ignore_merges || n > b->longest)
+		return 0;
+	if (!byte_level) {
+		*id = vocab_get(&b->vocab, word, n);
+		return 0;
+	}
+	buf_clear(&w->text);
+	to = buf_extend(&w->text, 2 * n);
+	if (!to)
+		return buf_check(&w->text, err);
+	for (size_t i = 0; i < n; i++) {
+		const char *text = b->level_text[(unsigned char)word[i]];
+
+		memcpy(to, text, 2);
+		to += text[2];
+	}
+	*id = vocab_get(&b->vocab, w->text.data, (size_t)(to - w->text.data));
+	return 0;
+}
+
+/* Each byte to its symbol. */
+static int split_bytes(struct bpe_work *w, const unsigned char *bytes, size_t n, struct err *err)
+{
+	if (mem_grow(&w->symbols, &w->cap, n, sizeof *w->symbols, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		w->symbols[i] =
+			(struct symbol){.id = w->bpe->level_ids[bytes[i]], .end = (uint32_t)i + 1};
+	w->n = n;
+	return 0;
+}
+
 /* The word's symbols to w, merged as far as they go. */
 static int make_symbols(
 	struct bpe_work *w, const char *word, size_t n, bool byte_level, struct err *err)
 {
 	const struct bpe *b = w->bpe;
+	const unsigned char *bytes =
+		byte_level && b->all_bytes ? (const unsigned char *)word : NULL;
 	int32_t id;
 
-	if (b->ignore_merges) {
-		if (byte_level) {
-			char text[4];
-
-			buf_clear(&w->text);
-			for (size_t i = 0; i < n; i++)
-				buf_add(&w->text, text,
-					(size_t)utf8_encode(
-						text, bpe_byte_character((unsigned char)word[i])));
-			if (buf_check(&w->text, err))
-				return -1;
-			id = vocab_get(&b->vocab, w->text.data, w->text.len);
-		} else {
-			id = vocab_get(&b->vocab, word, n);
-		}
-		w->n = 0;
-		if (id >= 0)
-			return add_symbol(w, id, (uint32_t)n, err);
-	}
-	if (split_characters(w, word, n, byte_level, err))
+	if (find_whole(w, word, n, byte_level, &id, err))
+		return -1;
+	w->n = 0;
+	if (id >= 0)
+		return add_symbol(w, id, (uint32_t)n, err);
+	if (bytes ? split_bytes(w, bytes, n, err) : split_characters(w, word, n, byte_level, err))
 		return -1;
 	if (w->n > SHORT)
 		return merge_many(w, err);
-	merge_few(w);
+	merge_few(w, bytes);
 	return 0;
 }
 
-static int encode_word(struct bpe_work *w, const char *word, size_t n, bool byte_level, size_t mark,
-	struct ids *ids, size_t *before, struct err *err)
+static bool is_letter(int kind)
 {
-	struct cached *cached = NULL;
-	size_t i;
-
-	if (ids_reserve(ids, IDS_MAX, err))
-		return -1;
-	if (n <= KEY_MAX && (mark == 0 || mark >= n)) {
-		cached = &w->cache[vocab_hash(word, n) & (SLOTS - 1)];
-		if (cached->n == n && !memcmp(cached->key, word, n)) {
-			memcpy(ids->v + ids->n, cached->ids, sizeof cached->ids);
-			ids->n += cached->count;
-			if (mark)
-				*before = ids->n;
-			return 0;
-		}
-	}
-	if (make_symbols(w, word, n, byte_level, err) || ids_reserve(ids, w->n, err))
-		return -1;
-	for (i = 0; i < w->n && w->symbols[i].end <= mark; i++)
-		*before = ids->n + i + 1;
-	for (i = 0; i < w->n; i++)
-		ids->v[ids->n + i] = w->symbols[i].id;
-	if (cached && w->n <= IDS_MAX) {
-		cached->n = (uint8_t)n;
-		cached->count = (uint8_t)w->n;
-		memcpy(cached->key, word, n);
-		memcpy(cached->ids, ids->v + ids->n, w->n * sizeof *cached->ids);
-	}
-	ids->n += w->n;
-	return 0;
+	return kind < BPE_SPACE && uchar_ascii[kind] == UCHAR_LETTER;
 }
 
-/* Where the part of a word that begins at word[at] ends: no token reaches over that place. */
-static size_t part_end(const struct bpe *b, const char *word, size_t n, size_t at)
+size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at)
 {
 	int kind = bpe_kind(word + at), next;
 
@@ -378,24 +353,22 @@ static size_t part_end(const struct bpe *b, const char *word, size_t n, size_t a
 		next = bpe_kind(word + at);
 		if (!b->joins[kind][next])
 			break;
-		kind = next;
+		if (is_letter(next)) /* all letters are joined */
+			at = (size_t)(uchar_skip_letters(word + at, word + n) - word) - 1;
+		kind = bpe_kind(word + at);
 	}
 	return at;
 }
 
-int bpe_encode(const struct bpe *b, struct bpe_work *w, const char *word, size_t n, bool byte_level,
-	size_t mark, struct ids *ids, size_t *before, struct err *err)
+int bpe_encode(struct bpe_work *w, const char *word, size_t n, bool byte_level, struct ids *ids,
+	struct ids *ends, struct err *err)
 {
-	size_t end;
-
-	if (n > UINT32_MAX - 1)
-		return err_set(
-			err, ERR_LIMIT, "a word of %zu bytes, the most is %u", n, UINT32_MAX - 1);
-	for (size_t at = 0; at < n; at = end) {
-		end = byte_level ? n : part_end(b, word, n, at);
-		if (encode_word(w, word + at, end - at, byte_level, mark > at ? mark - at : 0, ids,
-			    before, err))
-			return -1;
-	}
+	if (make_symbols(w, word, n, byte_level, err) || ids_reserve(ids, w->n, err) ||
+		(ends && ids_reserve(ends, w->n, err)))
+		return -1;
+	for (size_t i = 0; i < w->n; i++)
+		ids->v[ids->n++] = w->symbols[i].id;
+	for (size_t i = 0; ends && i < w->n; i++)
+		ends->v[ends->n++] = (int32_t)w->symbols[i].end;
 	return 0;
 }

@@ -21,7 +21,12 @@ struct bpe {
 	struct vocab vocab;
 	struct bpe_merge *merges; /* open addressing, mask + 1 slots */
 	size_t mask;
-	int32_t *made; /* by rank */
+	int32_t *made;		 /* by rank */
+	char level_text[256][3]; /* the characters of level_ids, and their length, 1 or 2 */
+	bool all_bytes; /* all level_ids are there, and stand for bytes anywhere in a word */
+	size_t longest; /* token, in bytes of the vocabulary */
+	uint32_t *
+		byte_ranks; /* with all_bytes: of the pair that two bytes stand for, [left << 8 | right] */
 	int32_t byte_ids[256], level_ids[256],
 		ascii_ids[128]; /* "<0x41>"; as bpe_byte_character; "A" */
 	char *prefix, *suffix;	/* NULL where empty */
@@ -45,6 +50,14 @@ static inline struct bpe_merge *bpe_slot(const struct bpe *b, uint64_t pair)
 	while (b->merges[i].pair != BPE_NO_PAIR && b->merges[i].pair != pair)
 		i = (i + 1) & b->mask;
 	return &b->merges[i];
+}
+
+/* The rank of a pair, or BPE_NO_RANK. */
+static inline uint32_t bpe_rank(const struct bpe *b, int32_t left, int32_t right)
+{
+	const struct bpe_merge *m = bpe_slot(b, bpe_pair(left, right));
+
+	return m->pair == BPE_NO_PAIR ? BPE_NO_RANK : m->rank;
 }
 
 /* The kind of the character at s, valid UTF-8. */

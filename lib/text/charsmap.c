@@ -13,6 +13,7 @@ struct charsmap {
 	size_t n;
 	char *made; /* zero-terminated strings one after the other; a zero byte follows */
 	size_t size;
+	bool keeps[256];
 };
 
 /* A unit's parts, as Darts packs them. */
@@ -50,6 +51,11 @@ struct charsmap *charsmap_new(const void *bytes, size_t n, struct err *err)
 	for (size_t i = 0; i < c->n; i++)
 		c->units[i] = (uint32_t)u[4 * i + 4] | (uint32_t)u[4 * i + 5] << 8 |
 			      (uint32_t)u[4 * i + 6] << 16 | (uint32_t)u[4 * i + 7] << 24;
+	for (int i = 0; i < 128; i++) {
+		char text = (char)i;
+
+		c->keeps[i] = text != '\r' && !charsmap_find(c, &text, 1, &size); /* "\r\n" is one */
+	}
 	return c;
 fail:
 	charsmap_free(c);
@@ -96,6 +102,11 @@ void charsmap_free(struct charsmap *c)
 	free(c->units);
 	free(c->made);
 	free(c);
+}
+
+bool charsmap_keeps(const struct charsmap *c, char byte)
+{
+	return c->keeps[(unsigned char)byte];
 }
 
 const char *charsmap_find(const struct charsmap *c, const char *s, size_t n, size_t *made)

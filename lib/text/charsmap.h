@@ -6,6 +6,7 @@
 #ifndef TEXT_CHARSMAP_H
 #define TEXT_CHARSMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -16,6 +17,9 @@ struct charsmap;
 struct charsmap *charsmap_new(const void *bytes, size_t n, struct err *err);
 struct charsmap *charsmap_new_base64(const char *text, size_t n, struct err *err);
 void charsmap_free(struct charsmap *c);
+
+/* Is it an ASCII character that stays where no mark follows? */
+bool charsmap_keeps(const struct charsmap *c, char byte);
 
 /*
  * What replaces the n bytes at s, *made bytes of valid UTF-8; NULL where they stay. As the Hugging Face library

@@ -52,16 +52,12 @@ static int encode_words(struct encoder *e, const char *text, size_t n, struct pl
 {
 	const struct tokenizer *t = e->t;
 	const struct words *words = pretokenize_run(
-		t->pretokenize, &e->pretokenize, e->matcher, &text, n, &places, err);
+		t->pretokenize, &e->pretokenize, e->matcher, &text, &n, &places, err);
 
-	for (size_t i = 0; words && i < words->n; i++) {
-		struct word word = words->v[i];
-
-		if (wordmodel_encode(e->model, text + word.at, word.n, t->byte_level,
-			    within(places.at[1], word.at, word.n), out, before, err))
-			return -1;
-	}
-	return words ? 0 : -1;
+	if (!words)
+		return -1;
+	return wordmodel_encode(e->model, text, n, words->v, words->n, t->byte_level, places.at[1], out,
+		before, err);
 }
 
 /* A piece between added tokens of the first pass. */

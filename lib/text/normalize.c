@@ -346,13 +346,47 @@ static bool form_changes(const struct step *step, const char *in, size_t n)
 
 /* ---- the other steps */
 
+static size_t count_byte(const char *s, size_t n, char byte)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += s[i] == byte;
+	return count;
+}
+
+/* Every such byte becomes the step's text; for most texts of SentencePiece's vocabularies, spaces. */
+static void run_replace_byte(const struct step *step, char byte, const char *in, size_t n,
+	struct buf *out, struct places *p)
+{
+	size_t made = step->n, count = count_byte(in, n, byte);
+	char *to = buf_extend(out, n + count * made - count);
+	const char *end = in + n, *next;
+
+	for (int i = 0; i < 2; i++)
+		p->at[i] += count_byte(in, p->at[i], byte) * (made - 1);
+	for (; to && (next = memchr(in, byte, (size_t)(end - in))); in = next + 1) {
+		memcpy(to, in, (size_t)(next - in));
+		to += next - in;
+		for (size_t i = 0; i < made; i++)
+			*to++ = step->text[i];
+	}
+	if (to)
+		memcpy(to, in, (size_t)(end - in));
+}
+
 static int run_replace(const struct step *step, struct matcher *m, const char *in, size_t n,
 	struct buf *out, struct places *p, struct err *err)
 {
 	struct pattern_search search = PATTERN_SEARCH(in, n);
 	struct places old = *p;
 	size_t copied = 0;
-	int found;
+	int found, byte = pattern_byte(step->pattern);
+
+	if (byte >= 0 && step->n && !p->plain && n <= NORMALIZE_MAX / step->n) {
+		run_replace_byte(step, (char)byte, in, n, out, p);
+		return 0;
+	}
 
 	*p = (struct places){.at = {0}};
 	while ((found = pattern_next(step->pattern, m, &search, err)) > 0) {
@@ -404,6 +438,16 @@ static const char *cluster_end(const char *s, const char *end)
 	return end;
 }
 
+/* Behind the ASCII characters at s that the map leaves alone, but for one that a mark may join. */
+static const char *skip_kept(const struct charsmap *map, const char *s, const char *end)
+{
+	const char *start = s;
+
+	while (s < end && charsmap_keeps(map, *s))
+		s++;
+	return s > start && s < end && (unsigned char)*s >= 0x80 ? s - 1 : s;
+}
+
 /* Whole clusters are looked up where they are short, and else their characters. */
 static void run_precompiled(
 	const struct charsmap *map, const char *in, size_t n, struct buf *out, struct places *p)
@@ -414,6 +458,13 @@ static void run_precompiled(
 
 	*p = (struct places){.at = {0}};
 	while (s < end) {
+		stop = skip_kept(map, s, end);
+		if (stop > s) {
+			places_copy(p, &old, (size_t)(s - in), (size_t)(stop - s), out->len);
+			buf_add(out, s, (size_t)(stop - s));
+			s = stop;
+			continue;
+		}
 		stop = cluster_end(s, end);
 		step = (size_t)(stop - s);
 		made = step < 6 ? charsmap_find(map, s, step, &size) : NULL;

@@ -115,6 +115,16 @@ void pattern_free(struct pattern *p)
 	free(p);
 }
 
+enum scan_rule pattern_rule(const struct pattern *p)
+{
+	return p->rule;
+}
+
+int pattern_byte(const struct pattern *p)
+{
+	return p->string && p->n == 1 ? (unsigned char)*p->string : -1;
+}
+
 struct matcher *matcher_new(struct err *err)
 {
 	struct matcher *m = mem_new(1, sizeof *m, err);

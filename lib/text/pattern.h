@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "io/json.h"
+#include "text/scan.h"
 
 struct pattern;
 struct matcher;
@@ -32,6 +33,12 @@ struct pattern *pattern_new_regex(const char *text, size_t n, struct err *err);
 struct pattern *pattern_new(const struct json *v, struct err *err);
 
 void pattern_free(struct pattern *p);
+
+/* Which of the patterns written out by hand it is; SCAN_NONE: none. */
+enum scan_rule pattern_rule(const struct pattern *p);
+
+/* The only byte that it matches, or -1. */
+int pattern_byte(const struct pattern *p);
 
 struct matcher *matcher_new(struct err *err);
 void matcher_free(struct matcher *m);

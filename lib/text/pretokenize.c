@@ -255,15 +255,32 @@ static int join_last(struct joiner *j, struct err *err)
 	return j->held ? add_word(j->out, j->at, j->end, err) : 0;
 }
 
-/* One word of text at the matches of a pattern. */
+/* One word of text at the matches of a pattern written out by hand, which cover all of it. */
+static int split_scan(enum scan_rule rule, const char *text, struct word word, struct words *out,
+	struct err *err)
+{
+	size_t end;
+
+	for (size_t at = 0; at < word.n; at = end) {
+		end = scan_next(rule, text + word.at, word.n, at);
+		if (add_word(out, word.at + at, word.at + end, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Likewise at the matches of any pattern. */
 static int split_pattern(const struct step *step, struct matcher *m, const char *text,
 	struct word word, struct words *out, struct err *err)
 {
 	struct joiner j = {.behavior = step->behavior, .out = out};
 	struct pattern_search search = PATTERN_SEARCH(text + word.at, word.n);
+	enum scan_rule rule = pattern_rule(step->pattern);
 	size_t end = 0;
 	int found;
 
+	if (rule != SCAN_NONE && step->behavior == ISOLATED)
+		return split_scan(rule, text, word, out, err);
 	while ((found = pattern_next(step->pattern, m, &search, err)) > 0) {
 		if (end < search.start &&
 			join(&j, word.at + end, word.at + search.start, step->invert, err))
@@ -504,12 +521,12 @@ static int act(const struct step *step, enum action action, struct run *run, str
 }
 
 const struct words *pretokenize_run(const struct pretokenize *t, struct pretokenize_work *w,
-	struct matcher *m, const char **text, size_t n, struct places *places, struct err *err)
+	struct matcher *m, const char **text, size_t *n, struct places *places, struct err *err)
 {
-	struct run run = {w, m, *text, n, places, 0, 0};
+	struct run run = {w, m, *text, *n, places, 0, 0};
 
 	w->words[0].n = 0;
-	if (add_word(&w->words[0], 0, n, err))
+	if (add_word(&w->words[0], 0, *n, err))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct step *step = &t->steps[i];
@@ -522,5 +539,6 @@ const struct words *pretokenize_run(const struct pretokenize *t, struct pretoken
 			return NULL;
 	}
 	*text = run.text;
+	*n = run.n;
 	return &w->words[run.words];
 }

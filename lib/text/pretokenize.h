@@ -53,11 +53,11 @@ struct pretokenize_work {
 void pretokenize_work_release(struct pretokenize_work *w);
 
 /*
- * Splits n > 0 bytes of valid UTF-8 at *text, which then points to what the words are part of: in
+ * Splits *n > 0 bytes of valid UTF-8 at *text, which then are what the words are part of: in
  * w, or still the text. places follow, and places->at[0] also tells where the text begins:
  * Metaspace's scheme "first" counts what comes before it as the beginning. NULL with err set.
  */
 const struct words *pretokenize_run(const struct pretokenize *t, struct pretokenize_work *w,
-	struct matcher *m, const char **text, size_t n, struct places *places, struct err *err);
+	struct matcher *m, const char **text, size_t *n, struct places *places, struct err *err);
 
 #endif

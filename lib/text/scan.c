@@ -11,17 +11,16 @@ const char scan_gpt2_regex[] =
 static const char llama3_regex[] =
 	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
 	" ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const char scan_qwen_regex[] =
-	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
-	" ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char scan_qwen_regex[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
+			       " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 enum scan_rule scan_find(const char *regex, size_t n)
 {
 	static const struct {
 		enum scan_rule rule;
 		const char *regex;
-	} known[] = {
-		{SCAN_GPT2, scan_gpt2_regex}, {SCAN_LLAMA3, llama3_regex}, {SCAN_QWEN, scan_qwen_regex}};
+	} known[] = {{SCAN_GPT2, scan_gpt2_regex}, {SCAN_LLAMA3, llama3_regex},
+		{SCAN_QWEN, scan_qwen_regex}};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strlen(known[i].regex) == n && !memcmp(known[i].regex, regex, n))
@@ -48,6 +47,23 @@ static inline const char *run(const char *s, const char *end, enum uchar_kind ki
 	while (s < end && most-- > 0 && kind_at(s, &behind) == kind)
 		s = behind;
 	return s;
+}
+
+static inline const char *letters(const char *s, const char *end)
+{
+	const char *behind;
+
+	for (;;) {
+		s = uchar_skip_letters(s, end);
+		if (s == end || (unsigned char)*s < 0x80 || kind_at(s, &behind) != UCHAR_LETTER)
+			return s;
+		s = behind;
+	}
+}
+
+static inline const char *run_of(const char *s, const char *end, enum uchar_kind kind)
+{
+	return kind == UCHAR_LETTER ? letters(s, end) : run(s, end, kind, SIZE_MAX);
 }
 
 static inline bool is_newline(char c)
@@ -91,11 +107,11 @@ static const char *next_gpt2(const char *s, const char *end)
 	if (*s == '\'' && (n = contraction(s, end, false)))
 		return s + n;
 	if (kind != UCHAR_SPACE)
-		return run(behind, end, kind, SIZE_MAX);
+		return run_of(behind, end, kind);
 	if (*s == ' ' && behind < end) {
 		second = kind_at(behind, &after);
 		if (second != UCHAR_SPACE)
-			return run(after, end, second, SIZE_MAX);
+			return run_of(after, end, second);
 	}
 	return spaces(s, run(behind, end, UCHAR_SPACE, SIZE_MAX), end);
 }
@@ -109,13 +125,13 @@ static const char *next_llama3(const char *s, const char *end, size_t digits)
 	if (*s == '\'' && (n = contraction(s, end, true)))
 		return s + n;
 	if (kind == UCHAR_LETTER)
-		return run(behind, end, UCHAR_LETTER, SIZE_MAX);
+		return letters(behind, end);
 	if (kind == UCHAR_NUMBER)
 		return run(behind, end, UCHAR_NUMBER, digits - 1);
 	if (behind < end)
 		second = kind_at(behind, &after);
 	if (second == UCHAR_LETTER && !is_newline(*s))
-		return run(after, end, UCHAR_LETTER, SIZE_MAX);
+		return letters(after, end);
 	if (kind == UCHAR_OTHER || (*s == ' ' && second == UCHAR_OTHER)) {
 		s = run(behind, end, UCHAR_OTHER, SIZE_MAX);
 		while (s < end && is_newline(*s))

@@ -109,8 +109,9 @@ static int put_token(struct tokenizer *t, const struct entry *entry, struct norm
 	size_t n;
 	const char *content = json_string(json_get(entry->json, "content"), &n);
 
-	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err) ||
-		(entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err)))
+	if (entry->normalized && normalize_run(t->normalize, w, m, &content, &n, &ignored, err))
+		return -1;
+	if (texts_put(&t->texts, entry->token.id, content, n, entry->special, err))
 		return -1;
 	if (!entry->normalized)
 		return added_put(&t->raw, content, n, entry->token, err);
@@ -230,14 +231,14 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 
 /* ---- tokenizer_config.json */
 
-static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name)
+static int32_t load_named(const struct tokenizer *t, const struct json *config, const char *name,
+	const char **text, size_t *n)
 {
 	const struct json *v = json_get(config, name);
-	size_t n;
-	const char *content =
-		json_string(json_kind(v) == JSON_OBJECT ? json_get(v, "content") : v, &n);
 
-	return content ? tokenizer_id(t, content, n) : -1;
+	*n = 0;
+	*text = json_string(json_kind(v) == JSON_OBJECT ? json_get(v, "content") : v, n);
+	return *text ? tokenizer_id(t, *text, *n) : -1;
 }
 
 /* The post-processor that transformers builds for these classes. */
@@ -266,8 +267,14 @@ static int load_class(struct tokenizer *t, const struct json *config, struct err
 
 static int use_config(struct tokenizer *t, const struct json *config, struct err *err)
 {
-	t->bos = load_named(t, config, "bos_token");
-	t->eos = load_named(t, config, "eos_token");
+	const char *text;
+	size_t n;
+
+	t->bos = load_named(t, config, "bos_token", &text, &n);
+	t->eos = load_named(t, config, "eos_token", &text, &n);
+	buf_add(&t->eos_text, text, n);
+	if (buf_check(&t->eos_text, err))
+		return -1;
 	return load_class(t, config, err) ? err_at(err, "tokenizer_config.json") : 0;
 }
 
@@ -382,6 +389,7 @@ void tokenizer_free(struct tokenizer *t)
 	ids_release(&t->before);
 	ids_release(&t->after);
 	buf_release(&t->warning);
+	buf_release(&t->eos_text);
 	free(t);
 }
 
@@ -409,11 +417,8 @@ int32_t tokenizer_eos(const struct tokenizer *t)
 
 const char *tokenizer_eos_text(const struct tokenizer *t, size_t *n)
 {
-	const char *text = t->eos < 0 ? NULL : texts_get(&t->texts, t->eos, n, &(bool){false});
-
-	if (!text)
-		*n = 0;
-	return text ? text : "";
+	*n = t->eos < 0 ? 0 : t->eos_text.len;
+	return *n ? t->eos_text.data : "";
 }
 
 size_t tokenizer_leading(const struct tokenizer *t)

@@ -28,7 +28,7 @@
 #include "text/ids.h"
 
 struct tokenizer; /* not changed after it is loaded: threads may share it */
-struct encoder;	  /* one thread's memory for encoding, about 4 MiB */
+struct encoder;	  /* one thread's memory for encoding, about 2 MiB */
 
 /*
  * Reads folder/tokenizer.json and, where there is one, folder/tokenizer_config.json, of which

@@ -25,6 +25,7 @@ struct tokenizer {
 	struct decode *decode;
 	struct texts texts; /* what decode gets for each id */
 	int32_t bos, eos;
+	struct buf eos_text;
 	char sha256[65];
 	struct buf warning;
 };

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum uchar_kind { UCHAR_OTHER, UCHAR_LETTER, UCHAR_NUMBER, UCHAR_SPACE };
 
@@ -58,6 +59,27 @@ static inline size_t uchar_size(char first)
 	unsigned char u = (unsigned char)first;
 
 	return u < 0x80 ? 1 : u < 0xe0 ? 2 : u < 0xf0 ? 3 : 4;
+}
+
+/* Behind the ASCII letters at s: eight at a time, as words are short. */
+static inline const char *uchar_skip_letters(const char *s, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+	uint64_t eight, folded, others;
+
+	for (; end - s >= 8; s += 8) {
+		memcpy(&eight, s, 8);
+		folded = (eight | ones * 0x20) & ~high;
+		/* a byte's high bit: it is not from 'a' to 'z' */
+		others =
+			(~(folded + ones * (0x80 - 'a')) | (folded + ones * (0x7f - 'z')) | eight) &
+			high;
+		if (others)
+			return s + __builtin_ctzll(others) / 8;
+	}
+	while (s < end && (unsigned char)((*s | 0x20) - 'a') < 26)
+		s++;
+	return s;
 }
 
 /* Whether cp lies in one of n ranges, each a first and a last code point, in ascending order. */

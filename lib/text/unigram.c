@@ -204,6 +204,11 @@ static int find_ways(
 	return 0;
 }
 
+static int add(struct ids *ids, struct ids *ends, int32_t id, size_t end, struct err *err)
+{
+	return ids_add(ids, id, err) || (ends && ids_add(ends, (int32_t)end, err)) ? -1 : 0;
+}
+
 /* What is unknown from `at` to `end`: a token after all, or bytes' tokens, or the unknown one. */
 static int add_unknown(const struct unigram *u, const char *word, size_t at, size_t end,
 	struct ids *ids, struct ids *ends, struct err *err)
@@ -217,10 +222,9 @@ static int add_unknown(const struct unigram *u, const char *word, size_t at, siz
 	if (id < 0 && known < end)
 		id = u->unk;
 	if (id >= 0)
-		return ids_add(ids, id, err) || ids_add(ends, (int32_t)end, err) ? -1 : 0;
+		return add(ids, ends, id, end, err);
 	for (; at < end; at++)
-		if (ids_add(ids, u->byte_ids[(unsigned char)word[at]], err) ||
-			ids_add(ends, (int32_t)end, err))
+		if (add(ids, ends, u->byte_ids[(unsigned char)word[at]], end, err))
 			return -1;
 	return 0;
 }
@@ -251,7 +255,7 @@ static int follow(const struct unigram *u, struct way *ways, const char *word, s
 		while (id == u->unk && end < n && ways[end].id == id)
 			end = ways[end].start;
 		if (id == u->unk ? add_unknown(u, word, at, end, ids, ends, err)
-				 : ids_add(ids, id, err) || ids_add(ends, (int32_t)end, err))
+				 : add(ids, ends, id, end, err))
 			return -1;
 	}
 	return 0;

@@ -27,8 +27,8 @@ struct unigram_work *unigram_work_new(struct err *err);
 void unigram_work_free(struct unigram_work *w);
 
 /*
- * Appends the ids of a word of n bytes, valid UTF-8, to ids, and to ends, for each, where in the word it
- * ends. 0, or -1 (ERR_FAILED where something is unknown and there is no unknown token).
+ * Appends the ids of a word of n bytes, valid UTF-8, to ids, and to ends, unless it is NULL, for each,
+ * where in the word it ends. 0, or -1 (ERR_FAILED where something is unknown and there is no unknown token).
  */
 int unigram_encode(const struct unigram *u, struct unigram_work *w, const char *word, size_t n,
 	struct ids *ids, struct ids *ends, struct err *err);

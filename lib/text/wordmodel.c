@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
+#include "text/uchar.h"
 #include "text/unigram.h"
+#include "text/wordcache.h"
 #include "text/wordpiece.h"
 
 struct wordmodel {
@@ -20,6 +22,8 @@ struct wordmodel_work {
 	const struct wordmodel *model;
 	struct bpe_work *bpe;
 	struct unigram_work *unigram;
+	struct wordcache cache;
+	struct words parts;
 	struct buf text;
 	struct ids ends;
 };
@@ -97,8 +101,8 @@ struct wordmodel_work *wordmodel_work_new(const struct wordmodel *m, struct err 
 		w->bpe = bpe_work_new(m->bpe, err);
 	else if (m->unigram)
 		w->unigram = unigram_work_new(err);
-	if ((m->bpe && !w->bpe) || (m->unigram && !w->unigram)) {
-		free(w);
+	if ((m->bpe && !w->bpe) || (m->unigram && !w->unigram) || wordcache_init(&w->cache, err)) {
+		wordmodel_work_free(w);
 		return NULL;
 	}
 	return w;
@@ -110,48 +114,137 @@ void wordmodel_work_free(struct wordmodel_work *w)
 		return;
 	bpe_work_free(w->bpe);
 	unigram_work_free(w->unigram);
+	wordcache_release(&w->cache);
+	free(w->parts.v);
 	buf_release(&w->text);
 	ids_release(&w->ends);
 	free(w);
 }
 
-/* The word's bytes as their characters; *mark follows. */
-static int spell(
-	struct wordmodel_work *w, const char **word, size_t *n, size_t *mark, struct err *err)
+/* The word's bytes as their characters; ends, if any, are turned back into bytes by unspell(). */
+static int spell(struct wordmodel_work *w, const char **word, size_t *n, struct err *err)
 {
-	size_t to = 0;
 	char text[4];
 
 	buf_clear(&w->text);
-	for (size_t i = 0; i < *n; i++) {
-		if (i == *mark)
-			to = w->text.len;
+	for (size_t i = 0; i < *n; i++)
 		buf_add(&w->text, text,
 			(size_t)utf8_encode(text, bpe_byte_character((unsigned char)(*word)[i])));
-	}
-	if (buf_check(&w->text, err))
-		return -1;
-	*mark = *mark < *n ? to : w->text.len;
 	*word = w->text.data;
 	*n = w->text.len;
-	return 0;
+	return buf_check(&w->text, err);
 }
 
-int wordmodel_encode(struct wordmodel_work *w, const char *word, size_t n, bool byte_level,
-	size_t mark, struct ids *ids, size_t *before, struct err *err)
+static void unspell(struct wordmodel_work *w)
+{
+	size_t at = 0;
+	int32_t bytes = 0;
+
+	for (size_t i = 0; i < w->ends.n; i++) {
+		for (; at < (size_t)w->ends.v[i]; bytes++)
+			at += uchar_size(w->text.data[at]);
+		w->ends.v[i] = bytes;
+	}
+}
+
+/* A word, or a part of one, by the model. */
+static int encode_anew(struct wordmodel_work *w, const char *word, size_t n, bool byte_level,
+	struct ids *ids, struct ids *ends, struct err *err)
 {
 	const struct wordmodel *m = w->model;
-	size_t start = ids->n;
+	int rc;
 
 	if (m->bpe)
-		return bpe_encode(m->bpe, w->bpe, word, n, byte_level, mark, ids, before, err);
-	if (byte_level && spell(w, &word, &n, &mark, err))
+		return bpe_encode(w->bpe, word, n, byte_level, ids, ends, err);
+	if (byte_level && spell(w, &word, &n, err))
 		return -1;
+	rc = m->unigram ? unigram_encode(m->unigram, w->unigram, word, n, ids, ends, err)
+			: wordpiece_encode(m->wordpiece, word, n, ids, ends, err);
+	if (rc == 0 && byte_level && ends)
+		unspell(w);
+	return rc;
+}
+
+/* The word that the mark is inside of. */
+static int encode_marked(struct wordmodel_work *w, const char *word, size_t n, bool byte_level,
+	size_t mark, struct ids *ids, size_t *before, struct err *err)
+{
+	size_t start = ids->n;
+
 	w->ends.n = 0;
-	if (m->unigram ? unigram_encode(m->unigram, w->unigram, word, n, ids, &w->ends, err)
-		       : wordpiece_encode(m->wordpiece, word, n, ids, &w->ends, err))
+	if (encode_anew(w, word, n, byte_level, ids, &w->ends, err))
 		return -1;
 	for (size_t i = 0; i < w->ends.n && (size_t)w->ends.v[i] <= mark; i++)
 		*before = start + i + 1;
+	return 0;
+}
+
+/* Words of characters in parts, so that a text without spaces to split at is not one long word. */
+static int split(struct wordmodel_work *w, const char *text, const struct word **words,
+	size_t *count, struct err *err)
+{
+	struct words *parts = &w->parts;
+
+	parts->n = 0;
+	for (size_t i = 0; i < *count; i++) {
+		const char *word = text + (*words)[i].at;
+		size_t n = (*words)[i].n, end;
+
+		for (size_t at = 0; at < n; at = end) {
+			end = bpe_part_end(w->model->bpe, word, n, at);
+			if (parts->n == parts->cap && mem_grow(&parts->v, &parts->cap, parts->n + 1,
+							      sizeof *parts->v, err))
+				return -1;
+			parts->v[parts->n++] = (struct word){(*words)[i].at + at, end - at};
+		}
+	}
+	*words = parts->v;
+	*count = parts->n;
+	return 0;
+}
+
+#define AHEAD 32 /* words whose place in the cache is asked for at once */
+
+int wordmodel_encode(struct wordmodel_work *w, const char *text, size_t n, const struct word *words,
+	size_t count, bool byte_level, size_t mark, struct ids *ids, size_t *before,
+	struct err *err)
+{
+	struct wordcache_key keys[AHEAD];
+	size_t here, found, start;
+
+	if (w->model->bpe && !byte_level && split(w, text, &words, &count, err))
+		return -1;
+	for (; count; words += here, count -= here) {
+		here = count < AHEAD ? count : AHEAD;
+		for (size_t i = 0; i < here; i++) {
+			keys[i] = wordcache_key(text + words[i].at, words[i].n, n - words[i].at);
+			wordcache_prefetch(&w->cache, &keys[i]);
+		}
+		for (size_t i = 0; i < here; i++) {
+			const struct word *word = &words[i];
+
+			if (ids_reserve(ids, WORDCACHE_IDS, err))
+				return -1;
+			if (mark > word->at && mark < word->at + word->n) {
+				if (encode_marked(w, text + word->at, word->n, byte_level,
+					    mark - word->at, ids, before, err))
+					return -1;
+				continue;
+			}
+			start = ids->n;
+			found = wordcache_get(&w->cache, &keys[i], ids->v + start);
+			ids->n += found;
+			if (!found) {
+				if (encode_anew(w, text + word->at, word->n, byte_level, ids, NULL,
+					    err))
+					return -1;
+				found = ids->n - start;
+				if (keys[i].high && found && found <= WORDCACHE_IDS)
+					wordcache_put(&w->cache, &keys[i], ids->v + start, found);
+			}
+			if (word->at + word->n <= mark && found)
+				*before = ids->n;
+		}
+	}
 	return 0;
 }

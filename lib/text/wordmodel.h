@@ -1,6 +1,6 @@
 /*
- * The model of tokenizer.json, of any kind: a word, already split off, to ids. It is shared by threads; each
- * has a struct wordmodel_work.
+ * The model of tokenizer.json, of any kind: words, already split off, to ids. It is shared by threads; each
+ * has a struct wordmodel_work, which remembers words.
  */
 #ifndef TEXT_WORDMODEL_H
 #define TEXT_WORDMODEL_H
@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "io/json.h"
 #include "text/ids.h"
+#include "text/pretokenize.h"
 #include "text/vocab.h"
 
 struct wordmodel;
@@ -32,11 +33,12 @@ struct wordmodel_work *wordmodel_work_new(const struct wordmodel *m, struct err 
 void wordmodel_work_free(struct wordmodel_work *w);
 
 /*
- * Appends the ids of a word of n bytes (at most 1 GiB), valid UTF-8. byte_level: the word stands for its
- * bytes' characters (bpe_byte_character). *before becomes ids->n as it was after the last token that ends at
- * or before byte `mark` of the word; it stays where no token does. 0 or -1.
+ * Appends the ids of `count` words of a text of n bytes (at most 1 GiB), valid UTF-8. byte_level: they stand for
+ * their bytes' characters (bpe_byte_character). *before becomes ids->n as it was after the last token that ends
+ * at or before byte `mark` of the text; it stays where no token does. 0 or -1.
  */
-int wordmodel_encode(struct wordmodel_work *w, const char *word, size_t n, bool byte_level,
-	size_t mark, struct ids *ids, size_t *before, struct err *err);
+int wordmodel_encode(struct wordmodel_work *w, const char *text, size_t n, const struct word *words,
+	size_t count, bool byte_level, size_t mark, struct ids *ids, size_t *before,
+	struct err *err);
 
 #endif

@@ -125,7 +125,7 @@ static int32_t longest(
 
 static int add(struct ids *ids, struct ids *ends, int32_t id, size_t end, struct err *err)
 {
-	return ids_add(ids, id, err) || ids_add(ends, (int32_t)end, err) ? -1 : 0;
+	return ids_add(ids, id, err) || (ends && ids_add(ends, (int32_t)end, err)) ? -1 : 0;
 }
 
 int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, struct ids *ids,
@@ -142,7 +142,8 @@ int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, stru
 				return -1;
 		if (at == n)
 			return 0;
-		ends->n -= ids->n - first;
+		if (ends)
+			ends->n -= ids->n - first;
 		ids->n = first;
 	}
 	if (w->unk < 0)

@@ -20,8 +20,8 @@ void wordpiece_free(struct wordpiece *w);
 const struct vocab *wordpiece_vocab(const struct wordpiece *w); /* borrowed */
 
 /*
- * Appends the ids of a word of n bytes, valid UTF-8, to ids, and to ends, for each, where in the word it
- * ends. 0, or -1 (ERR_FAILED where the word is unknown and there is no unknown token).
+ * Appends the ids of a word of n bytes, valid UTF-8, to ids, and to ends, unless it is NULL, for each,
+ * where in the word it ends. 0, or -1 (ERR_FAILED where the word is unknown and there is no unknown token).
  */
 int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, struct ids *ids,
 	struct ids *ends, struct err *err);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
-# peak, and as ratios to the oracle's eager PyTorch; what each optimizer costs; and the speed of pref-fmt, all in one run.
-# BATCHES, STEPS, MODELS, OPTIMIZERS and MEGABYTES choose less.
+# peak, and as ratios to the oracle's eager PyTorch; what each optimizer costs; the speed of pref-fmt; and that of the
+# tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
+# BATCHES, STEPS, MODELS, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -29,7 +30,24 @@ if [ -e "$rows" ]; then
 	PATH=$BIN:$PATH "$PYTHON" -B "$here/pref-fmt.py" "$rows" \
 		"$here/../../../shared/data/templates/llama.cpp/Qwen-Qwen2.5-7B-Instruct.jinja" "${MEGABYTES:-200}"
 fi
-for model in ${MODELS:-smollm2-135m gpt2}; do
+
+data=$here/../../../shared/data
+if [ -d "$data/tokenizers" ]; then
+	"$PYTHON" -B "$here/texts.py" "$data"/prefs/llama-factory/*_demo.json "$data"/prefs/alpaca_eval/*-2b-it.*.gz \
+		"$data"/prefs/alpaca_eval/phi-2.*.gz "$rows" > "$tmp/texts.jsonl"
+fi
+for tokenizer in ${TOKENIZERS-gpt2 llama3 qwen2.5 llama2}; do
+	[ -s "$tmp/texts.jsonl" ] || continue
+	folder=$data/tokenizers/$tokenizer
+	for n in $(printf '1\n%s\n' "$threads" | sort -u); do
+		ours=$("$BENCH/encode" "$folder" "$tmp/texts.jsonl" "$n" 5)
+		echo "$tokenizer, $n threads: $ours"
+		node -e 'require("tokenizers")' 2> "$tmp/err" || continue
+		peer=$(RAYON_NUM_THREADS=$n node "$here/encode_peer.js" "$folder" "$tmp/texts.jsonl" 3)
+		echo "$tokenizer, $n threads, the library: $peer, ratio $(ratio "${ours%% *}" "${peer%% *}")"
+	done
+done
+for model in ${MODELS-smollm2-135m gpt2}; do
 	"$BENCH/init" "$here/configs/$model/config.json" "$tmp/$model"
 	vocab=$(field vocab_size < "$here/configs/$model/config.json" | grep '^[0-9]*$')
 	awk -v vocab="$vocab" -f "$here/lengths.awk" > "$tmp/pairs.jsonl"

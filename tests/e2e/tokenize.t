@@ -46,6 +46,34 @@ printf '{"text":"\377"}\n' >latin1.jsonl
 exits 3 "a line that is not UTF-8" tokenize --encode -m MODEL latin1.jsonl
 says "latin1.jsonl:1: byte 9 is not valid UTF-8" "it says where"
 
+awk 'BEGIN { for (i = 0; i < 9000; i++) printf "{\"text\":\"a b %d\"}\n", i }' >many.jsonl
+tokenize --encode -m MODEL -@ 1 many.jsonl >want
+tokenize --encode -m MODEL -@ 3 many.jsonl array.json many.jsonl >got
+(cat want && printf '{"ids":[97]}\n{"ids":[98]}\n' && cat want) >want3
+same got want3 "any number of threads, several files: the same lines in order"
+sed '7777s/.*/x/' many.jsonl >bad.jsonl
+exits 3 "a bad line among many" tokenize --encode -m MODEL -@ 3 array.json bad.jsonl
+says "bad.jsonl:7777: not JSON at byte 0" "the first one is named"
+
+# ---- what is not Unicode
+
+printf '{"text":"\303\251\377a"}\n{"text":"a"}\n{"text":"\\ud83d"}\n' >broken.jsonl
+exits 3 "--invalid refuse" tokenize --encode --invalid refuse -m MODEL broken.jsonl
+says "broken.jsonl:1: byte 11 is not valid UTF-8" "is the default, and says where"
+ok "--invalid replace" tokenize --encode --invalid replace -m MODEL broken.jsonl
+printf '{"ids":[195,169,239,191,189,97]}\n{"ids":[97]}\n{"ids":[239,191,189]}\n' >want
+same out want "U+FFFD for it"
+is "$(cat err)" "tokenize: 2 of 3 lines had something that is not Unicode, now U+FFFD" "it is counted"
+sed 's/a"}$/a}/' broken.jsonl >worse.jsonl
+exits 3 "not JSON even so" tokenize --encode --invalid replace -m MODEL worse.jsonl
+printf '\357\273\277{"text":"\\ufeffa\\r\\n"}\r\n{"text":"b"}\r\n' >dos.jsonl
+tokenize --encode -m MODEL dos.jsonl >got 2>err
+printf '{"ids":[239,187,191,97,13,10]}\n{"ids":[98]}\n' >want
+same got want "a byte order mark and CRLF of the file go, those of the text stay" || note "$(cat err)"
+awk 'BEGIN { s = "a"; for (i = 0; i < 20; i++) s = s s; printf "{\"text\":\"%s\"}\n", s }' >long-word.jsonl
+tokenize --encode -m MODEL long-word.jsonl | tr ',' '\n' | wc -l >got
+is "$(tr -d ' ' <got)" 1048576 "a million letters in one word"
+
 # ---- --decode-ids
 
 cat >ids.jsonl <<'EOF'
@@ -254,7 +282,7 @@ misuse() { # MESSAGE OPTIONS...
 misuse "-m MODEL is missing"
 misuse "--eos has no effect but where text records are encoded" --encode -m MODEL --eos never
 misuse "--max-length has no effect but where text records are encoded" --decode -m MODEL --max-length 9
-misuse "--threads has no effect with --encode and --decode-ids" --encode -m MODEL -@ 2
+misuse "--invalid has no effect without --encode or --decode-ids" --decode -m MODEL --invalid replace
 misuse "--level has no effect with --encode and --decode-ids" --decode-ids -m MODEL -l 2
 misuse "--special has no effect without --encode, --decode or --decode-ids" -m MODEL --special
 misuse "--allow-mismatch has no effect without --decode" --encode -m MODEL --allow-mismatch

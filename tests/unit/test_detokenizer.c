@@ -227,6 +227,27 @@ static void others(void **state)
 	tokenizer_free(t);
 }
 
+/* A token that a normalizer changes is shown as it is found. */
+static void normalized(void **state)
+{
+	struct made p = {.added = "{'id':9,'content':'<s>','special':true,'normalized':true},"
+				  "{'id':9,'content':'<t>','special':false,'normalized':true}",
+		.normalizer = "{'type':'Prepend','prepend':'_'}",
+		.decoder = LLAMA,
+		.config = "{'eos_token':'<s>'}",
+		.model = "'vocab':{'a':0,'_a':1},'merges':[]"};
+	struct tokenizer *t = made_load(&p);
+	size_t n;
+
+	(void)state;
+	EXPECT(t, DETOKENIZER_SPECIAL, "a <s>a <t>", 1, 2, 0, 3);
+	EXPECT(t, DETOKENIZER_SPECIAL, "<s>", 2);
+	EXPECT(t, 0, "aa <t>", 1, 2, 0, 3);
+	assert_string_equal(tokenizer_eos_text(t, &n), "<s>");
+	assert_int_equal(n, 3);
+	tokenizer_free(t);
+}
+
 static void refusals(void **state)
 {
 	static const struct {
@@ -316,6 +337,7 @@ int main(void)
 		cmocka_unit_test(metaspace),
 		cmocka_unit_test(wordpiece),
 		cmocka_unit_test(others),
+		cmocka_unit_test(normalized),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(there_and_back),
 	};

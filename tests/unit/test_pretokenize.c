@@ -25,7 +25,7 @@ static char *split(const struct pretokenize *t, const char *text, size_t n)
 	struct err err = ERR_INIT;
 	struct matcher *m = matcher_new(&err);
 	struct places places = {.at = {n ? uchar_size(*text) : 0}};
-	const struct words *words = pretokenize_run(t, &w, m, &text, n, &places, &err);
+	const struct words *words = pretokenize_run(t, &w, m, &text, &n, &places, &err);
 	struct buf out = BUF_INIT;
 
 	if (!words)
