@@ -58,6 +58,12 @@ static int find_reference(const struct run *r, const struct prefstore *s, int *p
 		return err_set(err, ERR_MISMATCH,
 			"'logp.%.40s' comes from model %.12s, this model is %.12s (--allow-mismatch to go on)",
 			o->reference, made ? made : "(unknown)", r->model_sha256);
+	snprintf(key, sizeof key, "logp.%.40s.numerics", o->reference);
+	made = meta_get(meta, key);
+	if (!o->allow_mismatch && made && strncmp(made, cmd_dtype_names[o->dtype], strcspn(made, " ")))
+		return err_set(err, ERR_MISMATCH,
+			"'logp.%.40s' was computed in %.*s, this run computes in %s (--allow-mismatch to go on)", o->reference,
+			(int)strcspn(made, " "), made, cmd_dtype_names[o->dtype]);
 	return loss_needs_ref_tokens(&o->loss) ? need_tokens(r, s, *place, "--ld-alpha", err) : 0;
 }
 

@@ -70,6 +70,12 @@ static double softplus(double x)
 	return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
 
+double reward_margin(const struct reward *r, const struct reward_completion *chosen,
+	const struct reward_completion *rejected)
+{
+	return scale(r) * (raw_score(r, chosen) - raw_score(r, rejected));
+}
+
 void reward_add_ranking(struct reward *r, const struct reward_completion *c, int k)
 {
 	struct reward_tally sequence = r->sequence, token = r->token;
@@ -82,7 +88,7 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 			compare(&r->token, raw_token_score(r, &c[i]), raw_token_score(r, &c[j]));
 			add_side(r, &r->chosen, &c[i]);
 			add_side(r, &r->rejected, &c[j]);
-			margin = scale(r) * (raw_score(r, &c[i]) - raw_score(r, &c[j]));
+			margin = reward_margin(r, &c[i], &c[j]);
 			stats_sample_add(&r->margin, margin);
 			if (r->options.reference)
 				stats_sample_add(&r->loss, softplus(-margin));

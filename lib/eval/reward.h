@@ -86,6 +86,10 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 /* One completion known to be good (counted as chosen) or bad (rejected): it makes no pair. */
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good);
 
+/* The score of the chosen completion minus that of the rejected one. */
+double reward_margin(const struct reward *r, const struct reward_completion *chosen,
+	const struct reward_completion *rejected);
+
 /* Sum over all completions by all their counted tokens; NaN without tokens. s: one of side's
  * samples. */
 double reward_per_token(const struct reward_side *side, const struct stats_sample *s);

@@ -78,6 +78,13 @@ double stats_sample_sd(const struct stats_sample *s)
 	return s->n > 1 ? sqrt(s->m2 / (double)(s->n - 1)) : NAN;
 }
 
+struct stats_interval stats_sample_interval(const struct stats_sample *s, double level)
+{
+	double reach = stats_normal_z(level) * stats_sample_sd(s) / sqrt((double)s->n);
+
+	return s->n > 1 ? (struct stats_interval){s->mean - reach, s->mean + reach} : nowhere;
+}
+
 void stats_rate_add(struct stats_rate *r, double hits, double trials)
 {
 	r->clusters += trials > 0;
@@ -146,6 +153,14 @@ static unsigned poisson(uint32_t word)
 	for (int i = 0; i < 12; i++)
 		n += word >= cumulative[i];
 	return n;
+}
+
+unsigned stats_bootstrap_times(uint64_t seed, uint64_t row, uint64_t resample)
+{
+	uint32_t words[4];
+
+	rng_bits(seed, resample / 4, row, words);
+	return poisson(words[resample % 4]);
 }
 
 void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight)

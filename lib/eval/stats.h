@@ -47,6 +47,9 @@ double stats_sample_mean(const struct stats_sample *s); /* NaN for n = 0 */
 double stats_sample_sum(const struct stats_sample *s);
 double stats_sample_sd(const struct stats_sample *s); /* over n - 1; NaN for n < 2 */
 
+/* Of the mean, by the normal distribution: too narrow below some 30 numbers. NaN for n < 2. */
+struct stats_interval stats_sample_interval(const struct stats_sample *s, double level);
+
 /*
  * ---- a rate of trials that come in clusters. Zeroed: empty.
  *
@@ -104,6 +107,9 @@ struct stats_bootstrap {
 int stats_bootstrap_init(
 	struct stats_bootstrap *b, size_t resamples, uint64_t seed, struct err *err);
 void stats_bootstrap_release(struct stats_bootstrap *b);
+
+/* How often that resample counts that row: what others that resample the same rows ask. */
+unsigned stats_bootstrap_times(uint64_t seed, uint64_t row, uint64_t resample);
 
 /* One row: a cluster of weight numbers that add up to sum. The statistic is sum of sums / sum of
  * weights. */

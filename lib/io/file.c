@@ -212,6 +212,18 @@ static int sync_folder(const char *folder, struct err *err)
 	return rc;
 }
 
+int file_write(const char *path, const void *p, size_t n, struct err *err)
+{
+	struct outfile f;
+	int rc;
+
+	if (outfile_open(&f, path, err))
+		return -1;
+	rc = fd_write(f.fd, p, n, err) || outfile_commit(&f, err) ? -1 : 0;
+	outfile_close(&f);
+	return rc;
+}
+
 int file_sync_folder(const char *path, struct err *err)
 {
 	char *folder = path_parent(path, err);

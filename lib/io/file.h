@@ -53,6 +53,9 @@ int outfile_open(struct outfile *f, const char *path, struct err *err);
 int outfile_commit(struct outfile *f, struct err *err);
 void outfile_close(struct outfile *f); /* always, committed or not; twice is fine */
 
+/* All of that: n bytes become the file at path. */
+int file_write(const char *path, const void *p, size_t n, struct err *err);
+
 /* fsync of the folder that holds path, so that a rename there lasts. */
 int file_sync_folder(const char *path, struct err *err);
 

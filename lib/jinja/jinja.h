@@ -54,6 +54,13 @@ struct jinja_options {
 	 * "UndefinedError: 'x' is undefined". Empty where the error is none of the template's.
 	 */
 	struct buf *exception;
+	/*
+	 * Where not NULL: the name of one more variable, a list of the elements of all these arrays. It comes
+	 * before one of that name in the object.
+	 */
+	const char *list;
+	const struct json *const *arrays;
+	size_t narrays;
 };
 
 /*

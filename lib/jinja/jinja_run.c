@@ -155,6 +155,21 @@ static int find_name(const struct jinja *t, const char *s, size_t n)
 	return -1;
 }
 
+static struct jv join_arrays(struct jrun *r)
+{
+	const struct jinja_options *o = r->options;
+	struct jv list;
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->narrays; i++)
+		n += json_count(o->arrays[i]);
+	list = jinja_list(r, J_LIST, n);
+	for (size_t i = 0; i < o->narrays; i++)
+		for (const struct json *v = json_first(o->arrays[i]); v; v = json_next(v))
+			jinja_list_add(r, list.u.l, jinja_from_json(r, v));
+	return list;
+}
+
 static void bind_globals(struct jrun *r, const struct json *variables)
 {
 	const struct jinja *t = r->t;
@@ -172,6 +187,9 @@ static void bind_globals(struct jrun *r, const struct json *variables)
 			if (name >= 0)
 				r->globals[name] = jinja_from_json(r, v);
 		}
+	name = r->options->list ? find_name(t, r->options->list, strlen(r->options->list)) : -1;
+	if (name >= 0)
+		r->globals[name] = join_arrays(r);
 	r->globals[t->self_name] = jv_of(J_SELF);
 }
 

@@ -229,15 +229,17 @@ bool template_tells_time(const struct template *t)
 
 /* ---- rendering */
 
-/* Appends the text; 1, 0 with the exception, -1. */
-static int render(const struct template *t, const struct jinja *j, const struct buf *json, struct buf *out,
-	struct buf *exception, struct err *err)
+/* Appends the text; 1, 0 with the exception, -1. o is for what the messages are. */
+static int render(const struct template *t, const struct jinja *j, const struct buf *json, struct jinja_options o,
+	struct buf *out, struct buf *exception, struct err *err)
 {
-	struct jinja_options o = {.now = t->now, .exception = exception};
 	struct err why = ERR_INIT;
 	struct json *variables = json_parse(json->data, json->len, err);
-	int rc = variables ? jinja_render(j, variables, &o, out, &why) : -1;
+	int rc;
 
+	o.now = t->now;
+	o.exception = exception;
+	rc = variables ? jinja_render(j, variables, &o, out, &why) : -1;
 	json_free(variables);
 	if (!variables || rc == 0)
 		return variables ? 1 : -1;
@@ -261,8 +263,8 @@ int template_render(const struct template *t, const char *object, size_t n, stru
 	if (rc == 0)
 		rc = buf_check(&json, err);
 	if (rc == 0)
-		rc = render(t, t->tools && json_first(json_get(members, "tools")) ? t->tools : t->plain, &json, out,
-			exception, err);
+		rc = render(t, t->tools && json_first(json_get(members, "tools")) ? t->tools : t->plain, &json,
+			(struct jinja_options){0}, out, exception, err);
 	json_free(members);
 	buf_release(&json);
 	return rc;
@@ -278,7 +280,8 @@ struct rendering {
 	const struct jinja *jinja;
 	struct buf extra; /* the row's own variables, each after a comma */
 	struct buf json;
-	struct buf *messages; /* [k + 1] of each part, in JSON, with commas between them */
+	struct buf *messages; /* [k + 1] of each part, in JSON; and parsed */
+	struct json **parsed;
 	struct buf *text;     /* [k + 1] of the prompt, of the conversation with each completion */
 	char mark[4];	      /* stands within special tokens of the messages; "" for none */
 };
@@ -323,11 +326,13 @@ static int set_messages(struct rendering *r)
 	for (int i = 0; i <= r->row->k; i++) {
 		const struct layout_part *part = &r->row->parts[i];
 
+		buf_add_char(&r->messages[i], '[');
 		for (size_t m = 0; m < part->n; m++) {
 			if (m)
 				buf_add_char(&r->messages[i], ',');
 			chat_put(&r->messages[i], &part->messages[m]);
 		}
+		buf_add_char(&r->messages[i], ']');
 		if (buf_check(&r->messages[i], r->err))
 			return -1;
 	}
@@ -355,6 +360,16 @@ static int mark_messages(struct rendering *r)
 	return 1;
 }
 
+static int parse_messages(struct rendering *r)
+{
+	for (int i = 0; i <= r->row->k; i++) {
+		r->parsed[i] = json_parse(r->messages[i].data, r->messages[i].len, r->err);
+		if (!r->parsed[i])
+			return -1;
+	}
+	return 1;
+}
+
 /* Renders the prompt's messages, and for i > 0 those of completion i behind them. */
 static int render_messages(struct rendering *r, int i)
 {
@@ -366,16 +381,14 @@ static int render_messages(struct rendering *r, int i)
 	buf_clear(&r->json);
 	buf_add(&r->json, r->t->variables.data, r->t->variables.len);
 	buf_add(&r->json, r->extra.data, r->extra.len);
-	buf_add_fmt(&r->json, ",\"add_generation_prompt\":%s,\"messages\":[", ask ? "true" : "false");
-	buf_add(&r->json, r->messages[0].data, r->messages[0].len);
-	if (i && parts[0].n && parts[i].n)
-		buf_add_char(&r->json, ',');
-	if (i)
-		buf_add(&r->json, r->messages[i].data, r->messages[i].len);
-	buf_add_str(&r->json, "]}");
+	buf_add_fmt(&r->json, ",\"add_generation_prompt\":%s}", ask ? "true" : "false");
 	if (buf_check(&r->json, r->err))
 		return -1;
-	rc = render(r->t, r->jinja, &r->json, &r->text[i], &exception, r->err);
+	rc = render(r->t, r->jinja, &r->json,
+		(struct jinja_options){.list = "messages",
+			.arrays = (const struct json *const[]){r->parsed[0], r->parsed[i]},
+			.narrays = i ? 2 : 1},
+		&r->text[i], &exception, r->err);
 	buf_add_str(&r->text[i], "");
 	buf_add_str(&exception, "");
 	if (rc == 0)
@@ -446,20 +459,25 @@ int template_render_row(const void *context, struct layout_row *row, struct aren
 
 	r.text = mem_new((size_t)row->k + 1, sizeof *r.text, err);
 	r.messages = r.text ? mem_new((size_t)row->k + 1, sizeof *r.messages, err) : NULL;
-	if (r.messages)
+	r.parsed = r.messages ? mem_new((size_t)row->k + 1, sizeof *r.parsed, err) : NULL;
+	if (r.parsed)
 		rc = set_extra(&r);
 	if (rc == 1)
 		rc = set_messages(&r);
 	if (rc == 1 && r.t->mark)
 		rc = mark_messages(&r);
+	if (rc == 1)
+		rc = parse_messages(&r);
 	for (int i = 0; rc == 1 && i <= row->k; i++)
 		rc = render_messages(&r, i);
 	if (rc == 1)
 		rc = set_texts(&r, arena);
-	for (int i = 0; r.messages && i <= row->k; i++) {
+	for (int i = 0; r.parsed && i <= row->k; i++) {
+		json_free(r.parsed[i]);
 		buf_release(&r.messages[i]);
 		buf_release(&r.text[i]);
 	}
+	free(r.parsed);
 	free(r.messages);
 	free(r.text);
 	buf_release(&r.extra);

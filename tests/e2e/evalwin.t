@@ -85,8 +85,36 @@ log-ratio                    -0.3333     -0.0833
 tokens                        1.6667      2.0000
 DPO loss (ln 2 = 0.6931 untrained)                    0.8117
 
-reward = beta * log-ratio; log-ratio = log-prob under the policy - under the reference, in nats,
-on the data's own completions: an estimate of KL(policy, reference) only where the policy wrote them
+by length          pairs  win rate      90 % interval
+chosen is longer       1  100.00 %  26.99 to 100.00 %
+same length            1    0.00 %    0.00 to 73.01 %
+chosen is shorter      1         -                  -
+3 to 3 tokens          1  100.00 %  26.99 to 100.00 %
+4 to 4 tokens          2    0.00 %    0.00 to 73.01 %
+
+the longer one is the chosen one             50.00 %
+the policy prefers the longer one           100.00 %
+win rate, longer and shorter weighed alike         -
+the margins' variance that length explains    3.99 %
+margin at equal length                       -0.0893
+
+log-probs against the reference     pairs    share    90 % interval
+both rose                               0   0.00 %  0.00 to 47.42 %
+chosen rose, rejected fell              1  33.33 %  7.83 to 74.65 %
+chosen fell, rejected rose              1  33.33 %  7.83 to 74.65 %
+both fell                               1  33.33 %  7.83 to 74.65 %
+displaced: won, though chosen fell      3   0.00 %  0.00 to 47.42 %
+
+sigmoid(margin) or 1 - it  pairs     said       won      90 % interval
+0.50 to 0.55                   1  50.00 %   50.00 %    7.28 to 92.72 %
+0.65 to 0.70                   1  65.14 %  100.00 %  26.99 to 100.00 %
+0.70 to 0.75                   1  73.11 %    0.00 %    0.00 to 73.01 %
+
+calibration error 35.99 %; no beta from 2^-8 to 2^8 times this one predicts best
+
+KL, had the policy written   mean r      90 % interval   r^2/2     90 % interval  exp(-r)-1+r     90 % interval
+chosen                      -0.3333  -1.0586 to 0.3920  0.2500  0.0444 to 0.4556       0.3245  0.0000 to 0.6490
+rejected                    -0.0833  -0.9822 to 0.8155  0.3021  0.1232 to 0.4810       0.2945  0.1746 to 0.4145
 
 warning: fewer than 30 records with pairs: too few to tell much
 warning: the win rate's interval holds one half: it may be chance
@@ -110,6 +138,19 @@ log-prob (nats)              -1.8333     -4.4167      2.5833   -
   standard deviation          0.7638      1.4216      2.1842
   per token                  -1.1000     -2.2083
 tokens                        1.6667      2.0000
+
+by length          pairs  win rate      95 % interval
+chosen is longer       1  100.00 %  20.65 to 100.00 %
+same length            1  100.00 %  20.65 to 100.00 %
+chosen is shorter      1  100.00 %  20.65 to 100.00 %
+3 to 3 tokens          1  100.00 %  20.65 to 100.00 %
+4 to 4 tokens          2  100.00 %  34.24 to 100.00 %
+
+the longer one is the chosen one             50.00 %
+the policy prefers the longer one            50.00 %
+win rate, longer and shorter weighed alike  100.00 %
+the margins' variance that length explains   99.81 %
+margin at equal length                        2.1071
 
 warning: fewer than 30 records with pairs: too few to tell much
 warning: the win rate's interval holds one half: it may be chance
@@ -181,6 +222,7 @@ def bootstrap(sums):
     return [at((1 - level) / 2), at((1 + level) / 2)] if m else None
 
 sides, tallies, margins, sums, loss = {"chosen": [], "rejected": []}, [[], []], [], [], []
+both = []  # margin, chosen, rejected by pair
 labelled = 0
 for r in rows:
     done = r.get("completions") or [r["chosen"], r["rejected"]]
@@ -197,6 +239,7 @@ for r in rows:
     m = [beta * (x[3] - y[3]) for x, y in pairs]
     margins += m
     sums.append((sum(m), len(m)))
+    both += [(beta * (x[3] - y[3]), x, y) for x, y in pairs]
     for x, y in pairs:
         sides["chosen"].append(x)
         sides["rejected"].append(y)
@@ -235,6 +278,75 @@ for side, c in sides.items():
 if two:
     want["loss"] = or_none(mean, [math.log1p(math.exp(-m)) for m in margins])
 want["warnings"] = sys.argv[3].split()
+
+# What is behind it: length, displacement, calibration, KL. Intervals are Wilson's where pairs are records.
+def outcomes(some):
+    m = [x[0] for x in some]
+    return {"wins": sum(x > 0 for x in m), "ties": m.count(0), "losses": sum(x < 0 for x in m)}
+
+def share(t):
+    return t["wins"] / (t["wins"] + t["losses"]) if t["wins"] + t["losses"] else None
+
+length = want["length"] = {}
+for name, test in ("chosen_longer", lambda d: d > 0), ("same_length", lambda d: d == 0), ("chosen_shorter", lambda d: d < 0):
+    t = outcomes([b for b in both if test(b[1][2] - b[2][2])])
+    length[name] = t | {"rate": share(t), "rate_interval": got["length"][name]["rate_interval"]}
+longer, same, shorter = length.values()
+n = len(both)
+total = lambda t: t["wins"] + t["ties"] + t["losses"]
+decided = longer["wins"] + longer["losses"] + shorter["wins"] + shorter["losses"]
+length["longer_is_chosen"] = (total(longer) + total(same) / 2) / n if n else None
+length["prefers_longer"] = (longer["wins"] + shorter["losses"]) / decided if decided else None
+length["balanced_rate"] = (longer["rate"] + shorter["rate"]) / 2 if decided and None not in (longer["rate"], shorter["rate"]) else None
+x, y = [b[1][2] - b[2][2] for b in both], [b[0] for b in both]
+line = statistics.linear_regression(x, y) if n and len(set(x)) > 1 else (None, None)
+length["margin_r2"] = statistics.correlation(x, y) ** 2 if n and len(set(x)) > 1 else None
+length["margin_per_token"], length["margin_at_equal_length"] = line
+length["quantiles"] = got["length"]["quantiles"]
+if n:
+    tokens = sorted(b[1][2] + b[2][2] for b in both)
+    edges = [tokens[0]] + [min((t for t in tokens if sum(s < t for s in tokens) >= n * k / 5), default=None) for k in range(1, 5)]
+    edges = sorted({e for e in edges if e is not None})
+    for i, q in enumerate(length["quantiles"]):
+        inside = [b for b in both if q["from"] <= b[1][2] + b[2][2] <= q["to"]]
+        assert q["from"] == edges[i], (q, edges)
+        assert outcomes(inside) == {k: q[k] for k in ("wins", "ties", "losses")}
+        assert abs(q["margin"] - mean(b[0] for b in inside)) < 1e-9
+    assert sum(total(q) for q in length["quantiles"]) == n
+if two:
+    fell = lambda b, c, r: (b[1][3] < 0) == c and (b[2][3] < 0) == r
+    t = sum(b[1][3] < 0 for b in both), sum(b[1][3] < 0 and b[0] > 0 for b in both)
+    want["displacement"] = {
+        "both_rose": sum(fell(b, False, False) for b in both),
+        "chosen_rose_rejected_fell": sum(fell(b, False, True) for b in both),
+        "chosen_fell_rejected_rose": sum(fell(b, True, False) for b in both),
+        "both_fell": sum(fell(b, True, True) for b in both),
+        "chosen_fell": t[0] / n if n else None, "displaced": t[1] / n if n else None} | {
+        k: got["displacement"][k] for k in ("chosen_fell_interval", "displaced_interval")}
+    bins = {}
+    for b in both:
+        p = 1 / (1 + math.exp(-abs(b[0])))
+        bins.setdefault(min(9, int((p - 0.5) * 20)), []).append((p, (b[0] > 0) + (b[0] == 0) / 2))
+    bins = [bins[k] for k in sorted(bins)]
+    loss_at = lambda beta: sum(math.log1p(math.exp(-b[0] * beta / got["beta"])) for b in both)
+    best = got["calibration"]["best_beta"]
+    if best is not None:
+        assert loss_at(best) <= min(loss_at(best * 1.2), loss_at(best / 1.2)) + 1e-9
+    want["calibration"] = {"best_beta": best, "bins": [
+        {"pairs": len(b), "confidence": mean(p for p, _ in b), "accuracy": mean(r for _, r in b),
+         "accuracy_interval": wilson(sum(r for _, r in b), len(b))} for b in bins],
+        "error": sum(abs(sum(p - r for p, r in b)) for b in bins) / n if n else None}
+    want["kl"] = {}
+    for side, place in ("chosen", 1), ("rejected", 2):
+        r = [b[place][3] for b in both]
+        columns = {"k1": [x[3] for x in sides[side]], "k2": [x * x / 2 for x in r],
+                   "k3": [math.exp(-x) - 1 + x for x in r]}
+        want["kl"][side] = {}
+        for name, x in columns.items():
+            z = NormalDist().inv_cdf((1 + level) / 2)
+            reach = z * statistics.stdev(x) / len(x) ** 0.5 if len(x) > 1 else None
+            want["kl"][side][name] = mean(x) if x else None
+            want["kl"][side][name + "_interval"] = [mean(x) - reach, mean(x) + reach] if len(x) > 1 else None
 
 def compare(name, a, b):
     if isinstance(a, dict) and isinstance(b, dict):
@@ -277,7 +389,7 @@ figures_warned ties.tsz '"few-pairs","all-ties","same-columns"'
 ok "warnings: all ties, same columns"
 echo '{"prompt":[1],"chosen":[2],"rejected":[],"logp.ref":[-1,0],"logp.policy":[-0.5,0]}' |
 	tstream import -o empty.tsz
-figures_warned empty.tsz '"few-pairs","undecided","empty-completions"'
+figures_warned empty.tsz '"few-pairs","undecided","empty-completions","all-won"'
 ok "warnings: a completion without tokens"
 tstream head --json few.tsz >head.json && tstream import --head head.json -o none.tsz </dev/null
 figures_warned none.tsz '"no-pairs"' && evalwin none.tsz | grep -q '^reward  *-  *-  *-   -$'
@@ -294,6 +406,66 @@ ok "two files"
 evalwin -v few.tsz 2>err >got
 echo "evalwin: read 3 records in 1 blocks; programs before dropped 0 and truncated 0" >want
 same want err "-v"
+
+# ---- several policies and files, groups
+
+cat >several.py <<'EOF'
+import json, random
+random.seed(5)
+for i in range(150):
+    k = 2 + (i % 10 == 0)
+    lengths = [random.randint(1, 9) for _ in range(k)]
+    ref = [-2 * n - random.randrange(64) / 64 for n in lengths]
+    row = {"prompt": [1], "completions": [[3] * n for n in lengths], "logp.ref": ref}
+    for name, lead in ("one", 12), ("two", 30):
+        row["logp." + name] = [min(0, r + (random.randrange(-64, 96) - lead * j) / 64) for j, r in enumerate(ref)]
+    row["meta"] = {"topic": random.choice(["b", "a", 3])} if i % 7 else {"other": 1}
+    print(json.dumps(row))
+EOF
+$python several.py >several.jsonl && tstream import -o several.tsz several.jsonl
+evalwin --json --by topic --policy one --policy two several.tsz >got.json
+cat >several-check.py <<'EOF'
+import json, math
+got = json.load(open("got.json"))
+rows = [json.loads(line) for line in open("several.jsonl")]
+won = {}
+for r in rows:
+    k = len(r["completions"])
+    for i in range(k):
+        for j in range(i + 1, k):
+            for p in "one", "two":
+                x = [a - b for a, b in zip(r["logp." + p], r["logp.ref"])]
+                won.setdefault(p, []).append((x[i] - x[j], str(r["meta"].get("topic", "-"))))
+one, two = got["models"]
+assert "paired" not in one and [m["policy"] for m in got["models"]] == ["one", "two"]
+for m in got["models"]:
+    x = won[m["policy"]]
+    assert m["by_reward"]["wins"] == sum(a > 0 for a, _ in x)
+    assert {g["group"] for g in m["by"]} == {"a", "b", "3", "-"}
+    for g in m["by"]:
+        part = [a for a, t in x if t == g["group"]]
+        assert (g["pairs"], g["by_reward"]["wins"]) == (len(part), sum(a > 0 for a in part))
+        assert abs(g["rewards/margins"] - 0.1 * sum(part) / len(part)) < 1e-9
+p = two["paired"]
+pairs = [(a > 0, b > 0) for (a, _), (b, _) in zip(won["one"], won["two"])]
+b, c = pairs.count((True, False)), pairs.count((False, True))
+assert (p["both_win"], p["only_the_other_wins"], p["only_it_wins"], p["neither_wins"]) == (
+    pairs.count((True, True)), b, c, pairs.count((False, False)))
+n, least = b + c, min(b, c)
+exact = min(1, 2 * sum(math.comb(n, i) for i in range(least + 1)) / 2**n)
+assert abs(p["mcnemar_p"] - exact) < 1e-9
+low, high = p["difference_interval"]
+assert low < p["difference"] == (c - b) / len(pairs) < high
+assert two["warnings"] == ["rankings", "few-in-group"], two["warnings"]
+EOF
+$python several-check.py
+ok "two policies: groups, McNemar, pairs"
+evalwin --policy one --policy two several.tsz >got && grep -q '^one  *180 ' got && grep -q '^two  *one  ' got
+ok "a row a policy"
+evalwin --json --policy one several.tsz | sed 's/^{//; s/}$//' >one.json
+evalwin --json --each --policy one several.tsz several.tsz >got &&
+	printf '{"models":[{"file":"several.tsz",%s},{"file":"several.tsz",%s}]}\n' "$(cat one.json)" "$(cat one.json)" | cmp - got
+ok "--each: a file as if alone"
 
 # ---- refusals
 
@@ -315,6 +487,9 @@ fails 4 "record 0 has one completion and no label: there is nothing to compare i
 fails 4 "record 0 has one completion labelled 0.5, which is neither 1 (good) nor 0 (bad)" evalwin scored.tsz
 fails 2 "--beta has no effect without a reference" evalwin --reference none --beta 1 pairs.tsz
 fails 2 "--seed has no effect without a bootstrap" evalwin --bootstrap 0 --seed 1 pairs.tsz
+fails 2 "--each has no effect on fewer than two files" evalwin --each pairs.tsz
+fails 2 "--policy: 'one' is there twice" evalwin --policy one --policy one several.tsz
+fails 4 "the stream has no 'meta': records have no field 'topic'" evalwin --by topic pairs.tsz
 fails 2 "policy and reference are both 'ref'" evalwin --policy ref pairs.tsz
 evalwin cut.tsz >got 2>err
 [ $? -eq 3 ] && [ ! -s got ]
@@ -338,9 +513,14 @@ else
 	echo "ok $((n - 1)) # SKIP no mandoc"
 	echo "ok $n # SKIP no mandoc"
 fi
-cp pairs.tsz scored.tsz
+sed 's/logp\.one/logp.policy/; s/logp\.two/logp.ref2/' several.jsonl | tstream import -o scored.tsz
+for m in a b; do
+	for i in 1 2 3; do
+		echo "{\"instruction\":\"$i\",\"generator_2\":\"$m\",\"preference\":1.$i,\"output_1\":\"x\",\"output_2\":\"y$m\",\"dataset\":\"d\"}"
+	done | gzip >$m.annotations.json.gz
+done
 sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >examples
-[ "$(wc -l <examples)" -eq 3 ] && sh -e examples >got && grep -q '99 % interval' got &&
+[ "$(wc -l <examples)" -eq 5 ] && sh -e examples >got && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
 	grep -q '"rewards/margins"' result.json
 ok "the man page's examples"
 

@@ -97,7 +97,7 @@ ok "tstream without a subcommand, or with another" || note "$(cat got)"
 {
 	mistake "a loss" "^dpo-step: --loss: 'nonsense' is none of sigmoid, hinge, " dpo-step --loss nonsense
 	mistake "a schedule" "^dpo-step: --schedule: 'Linear' is none of linear, cosine, constant" dpo-step --schedule Linear
-	mistake "a dtype" "^ref-logp: --dtype: 'bf16' is none of f32" ref-logp --dtype bf16
+	mistake "a dtype" "^ref-logp: --dtype: 'f16' is none of f32, bf16" ref-logp --dtype f16
 	mistake "a format" "^pref-fmt: --format: '' is none of " pref-fmt --format ''
 	mistake "no model" "^ref-logp: -m MODEL is missing\$" ref-logp
 	mistake "no output" "^dpo-step: -o OUT is missing\$" dpo-step -m x

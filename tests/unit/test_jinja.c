@@ -627,6 +627,31 @@ static void tells_generations(void **state)
 	buf_release(&spans);
 }
 
+static void joins_arrays(void **state)
+{
+	static const char source[] = "{{ l | length }}{% for x in l %} {{ x.a }}{% endfor %} {{ m }}",
+			  object[] = "{\"l\":[7],\"m\":[8],\"parts\":[[{\"a\":1},{\"a\":\"b\"}],[],[{\"a\":[3]}],4]}";
+	struct err err = ERR_INIT;
+	struct jinja *t = jinja_parse(source, sizeof source - 1, &err);
+	struct json *v = parse(object);
+	const struct json *arrays[4], *part = json_first(json_get(v, "parts"));
+	struct jinja_options o = {.list = "l", .arrays = arrays, .narrays = 4};
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (int i = 0; i < 4; i++, part = json_next(part))
+		arrays[i] = part;
+	assert_int_equal(jinja_render(t, v, &o, &out, &err), 0);
+	assert_string_equal(out.data, "3 1 b [3] [8]");
+	buf_clear(&out);
+	o.list = "unknown";
+	assert_int_equal(jinja_render(t, v, &o, &out, &err), 0);
+	assert_string_equal(out.data, "1  [8]");
+	buf_release(&out);
+	json_free(v);
+	jinja_free(t);
+}
+
 static void *render_often(void *t)
 {
 	struct err err = ERR_INIT;
@@ -791,6 +816,7 @@ int main(void)
 		cmocka_unit_test(meets_limits),
 		cmocka_unit_test(refuses_deep_sources),
 		cmocka_unit_test(tells_generations),
+		cmocka_unit_test(joins_arrays),
 		cmocka_unit_test(renders_in_threads),
 		cmocka_unit_test(renders_real_templates),
 		cmocka_unit_test(survives_damaged_templates),
