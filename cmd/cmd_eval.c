@@ -17,8 +17,8 @@ void eval_output_release(struct eval_output *out)
 	*out = (struct eval_output){.ncharts = 0};
 }
 
-struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title, const char *xlabel,
-	const char *ylabel, struct err *err)
+struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title,
+	const char *xlabel, const char *ylabel, struct err *err)
 {
 	if (mem_grow(&out->charts, &out->cap, out->ncharts + 1, sizeof *out->charts, err))
 		return NULL;

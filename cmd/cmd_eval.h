@@ -20,7 +20,8 @@ struct eval_options {
 	/* Of judges that are asked. */
 	struct cmd_strings judges;
 	const char *cache, *save_verdicts; /* save_verdicts: or NULL */
-	int64_t jobs, retries, budget, timeout; /* budget: -1 for any number of calls; timeout in seconds */
+	int64_t jobs, retries, budget,
+		timeout; /* budget: -1 for any number of calls; timeout in seconds */
 	/* Of all. */
 	const char *by; /* a field that splits records, or NULL */
 	double level;
@@ -38,21 +39,24 @@ struct eval_output {
 void eval_output_release(struct eval_output *out);
 
 /* A new chart, empty; until the next one is added. NULL with err. */
-struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title, const char *xlabel,
-	const char *ylabel, struct err *err);
+struct chart *eval_add_chart(struct eval_output *out, enum chart_kind kind, const char *title,
+	const char *xlabel, const char *ylabel, struct err *err);
 
 /* Metrics of training runs, dpo-step(1)'s --log. */
-int eval_log(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+int eval_log(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err);
 
 /* Verdicts of all files together. */
 int eval_judged(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
 	struct err *err);
 
 /* The same of verdicts that are there; they get sorted. */
-int eval_verdicts(const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err);
+int eval_verdicts(
+	const struct eval_options *o, struct verdicts *v, struct eval_output *out, struct err *err);
 
 /* Verdicts of judges on pairs of answers. */
-int eval_judge(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err);
+int eval_judge(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err);
 
 /* Streams with log-probs, read one after the other. */
 int eval_logps(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,

@@ -16,8 +16,9 @@
 #include "io/file.h"
 #include "io/json.h"
 
-#define FAILURES_IN_A_ROW 10   /* of questions: then the judge is taken for broken */
-#define FIRST_PAUSE 250000000L /* nanoseconds before the first retry; twice as long before the next */
+#define FAILURES_IN_A_ROW 10 /* of questions: then the judge is taken for broken */
+#define FIRST_PAUSE                                                                                \
+	250000000L /* nanoseconds before the first retry; twice as long before the next */
 
 enum state { WAITING, ASKED, ANSWERED, FAILED };
 
@@ -69,8 +70,8 @@ static void make_key(char key[65], const char *judge, const struct buf *line)
 }
 
 /* The place of a question, a new one where nobody asks it yet. */
-static int add_question(struct court *c, int judge, const struct pair *p, bool model_first, size_t *place,
-	struct err *err)
+static int add_question(struct court *c, int judge, const struct pair *p, bool model_first,
+	size_t *place, struct err *err)
 {
 	struct buf line = BUF_INIT;
 	struct question *q;
@@ -78,7 +79,8 @@ static int add_question(struct court *c, int judge, const struct pair *p, bool m
 	int i = -1;
 
 	buf_add_fmt(&line, "{\"prompt\":%s,\"a\":%s,\"b\":%s}\n", p->prompt,
-		model_first ? p->answer[1] : p->answer[0], model_first ? p->answer[0] : p->answer[1]);
+		model_first ? p->answer[1] : p->answer[0],
+		model_first ? p->answer[0] : p->answer[1]);
 	if (buf_check(&line, err) == 0) {
 		make_key(key, c->o->judges.v[judge], &line);
 		i = names_add(&c->keys, key, strlen(key), err);
@@ -115,8 +117,10 @@ static int make_trials(struct court *c, struct err *err)
 			struct trial *t = &c->trials[c->ntrials++];
 
 			*t = (struct trial){.pair = (int)p, .judge = (int)j};
-			if (add_question(c, (int)j, &c->pairs.all[p], false, &t->question[0], err) ||
-				add_question(c, (int)j, &c->pairs.all[p], true, &t->question[1], err))
+			if (add_question(
+				    c, (int)j, &c->pairs.all[p], false, &t->question[0], err) ||
+				add_question(
+					c, (int)j, &c->pairs.all[p], true, &t->question[1], err))
 				return -1;
 		}
 	return 0;
@@ -235,8 +239,8 @@ static int hold_court(struct court *c, struct err *err)
 		cmd_say("%" PRId64 " questions failed; the last: %s", c->failed, c->why.text);
 	if (!c->stop)
 		return 0;
-	return err_set(err, c->why.code, "%s; %" PRId64 " verdicts of this run are in %s", c->why.text,
-		c->answered, c->o->cache);
+	return err_set(err, c->why.code, "%s; %" PRId64 " verdicts of this run are in %s",
+		c->why.text, c->answered, c->o->cache);
 }
 
 /* ---- verdicts */
@@ -247,7 +251,8 @@ static int to_verdicts(const struct court *c, struct verdicts *v, struct err *er
 		const struct trial *t = &c->trials[i];
 		const struct pair *p = &c->pairs.all[t->pair];
 		const char *judge = c->o->judges.v[t->judge];
-		struct verdict one = {.group = -1, .base_length = p->length[0], .model_length = p->length[1]};
+		struct verdict one = {
+			.group = -1, .base_length = p->length[0], .model_length = p->length[1]};
 
 		one.base = names_add(&v->models, p->name[0], strlen(p->name[0]), err);
 		one.model = names_add(&v->models, p->name[1], strlen(p->name[1]), err);
@@ -255,7 +260,8 @@ static int to_verdicts(const struct court *c, struct verdicts *v, struct err *er
 		one.judge = names_add(&v->judges, judge, strlen(judge), err);
 		if (p->group)
 			one.group = names_add(&v->groups, p->group, strlen(p->group), err);
-		if (one.base < 0 || one.model < 0 || one.item < 0 || one.judge < 0 || (p->group && one.group < 0))
+		if (one.base < 0 || one.model < 0 || one.item < 0 || one.judge < 0 ||
+			(p->group && one.group < 0))
 			return -1;
 		for (int side = 0; side < 2; side++) {
 			const struct question *q = &c->questions[t->question[side]];
@@ -292,9 +298,11 @@ static int save(const struct court *c, const char *path, struct err *err)
 		json_quote_bytes(&text, p->name[1], strlen(p->name[1]));
 		buf_add_str(&text, ",\"annotator\":");
 		json_quote_bytes(&text, c->o->judges.v[t->judge], strlen(c->o->judges.v[t->judge]));
-		buf_add_fmt(&text, ",\"is_switched_outputs\":%s,\"preference\":", i % 2 ? "true" : "false");
+		buf_add_fmt(&text,
+			",\"is_switched_outputs\":%s,\"preference\":", i % 2 ? "true" : "false");
 		json_put_number(&text, 1 + (i % 2 ? q->share : 1 - q->share));
-		buf_add_fmt(&text, ",\"output_1\":%s,\"output_2\":%s}\n", p->answer[0], p->answer[1]);
+		buf_add_fmt(
+			&text, ",\"output_1\":%s,\"output_2\":%s}\n", p->answer[0], p->answer[1]);
 	}
 	rc = buf_check(&text, err) ? -1 : file_write(path, text.data, text.len, err);
 	buf_release(&text);
@@ -313,15 +321,17 @@ static void release(struct court *c)
 	pthread_mutex_destroy(&c->lock);
 }
 
-int eval_judge(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+int eval_judge(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err)
 {
 	struct court c = {.o = o, .cache = {.fd = -1}, .lock = PTHREAD_MUTEX_INITIALIZER};
 	struct verdicts v = {.n = 0};
 	int rc = -1;
 
 	judge_prepare();
-	if (pairs_read(&c.pairs, paths, n, o->by, err) || judgecache_open(&c.cache, o->cache, err) ||
-		make_trials(&c, err) || hold_court(&c, err) || to_verdicts(&c, &v, err) ||
+	if (pairs_read(&c.pairs, paths, n, o->by, err) ||
+		judgecache_open(&c.cache, o->cache, err) || make_trials(&c, err) ||
+		hold_court(&c, err) || to_verdicts(&c, &v, err) ||
 		(o->save_verdicts && save(&c, o->save_verdicts, err)))
 		goto out;
 	rc = eval_verdicts(o, &v, out, err);

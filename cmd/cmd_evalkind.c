@@ -86,7 +86,8 @@ static bool is_log(const char *path)
 
 	if (in && lines_next(in, &r, &ignored) == 1)
 		row = json_parse(r.text, r.len, &ignored);
-	log = json_number(json_get(row, "step"), &step) && !json_get(row, "preference") && !json_get(row, "winner");
+	log = json_number(json_get(row, "step"), &step) && !json_get(row, "preference") &&
+	      !json_get(row, "winner");
 	json_free(row);
 	lines_close(in);
 	return log;

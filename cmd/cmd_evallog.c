@@ -73,8 +73,8 @@ static struct course follow(const struct log *l, int file, int key)
 
 static void put_text(struct buf *out, const struct log *l)
 {
-	static const char *const heads[] = {"metric", "log", "lines", "first", "last", "least", "at step", "most",
-		"at step", NULL};
+	static const char *const heads[] = {"metric", "log", "lines", "first", "last", "least",
+		"at step", "most", "at step", NULL};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, NAN, heads);
@@ -146,8 +146,8 @@ static void add_series(struct chart *c, const struct log *l, int file, int key)
 	char name[300];
 	int series;
 
-	snprintf(name, sizeof name, "%.100s%s%.150s", names_get(&l->keys, key), l->n > 1 ? ", " : "",
-		l->n > 1 ? l->paths[file] : "");
+	snprintf(name, sizeof name, "%.100s%s%.150s", names_get(&l->keys, key),
+		l->n > 1 ? ", " : "", l->n > 1 ? l->paths[file] : "");
 	series = chart_add_series(c, name);
 	for (size_t i = 0; i < l->count; i++) {
 		const struct measured *m = &l->all[i];
@@ -160,7 +160,8 @@ static void add_series(struct chart *c, const struct log *l, int file, int key)
 }
 
 /* A chart of key and of all later ones that belong to it. */
-static int draw_chart(const struct log *l, int key, const char *name, struct eval_output *out, struct err *err)
+static int draw_chart(
+	const struct log *l, int key, const char *name, struct eval_output *out, struct err *err)
 {
 	struct chart *c = eval_add_chart(out, CHART_LINES, name, "step", "", err);
 	char other[100];
@@ -197,7 +198,8 @@ static int draw(const struct log *l, struct eval_output *out, struct err *err)
 	return 0;
 }
 
-int eval_log(const struct eval_options *o, char *const *paths, int n, struct eval_output *out, struct err *err)
+int eval_log(const struct eval_options *o, char *const *paths, int n, struct eval_output *out,
+	struct err *err)
 {
 	struct log l = {.paths = paths, .n = n};
 	int rc = 0;

@@ -26,6 +26,8 @@ const struct eval_doubt logp_doubts[] = {
 	{LOGP_RANKINGS, "rankings",
 		"pairs of one ranking are not independent: McNemar's p is too small"},
 	{LOGP_ALL_WON, "all-won", "all pairs are won: no beta is the best one"},
+	{LOGP_SAME_POLICIES, "same-policies",
+		"two policies have the same margins: one model was scored twice"},
 	{LOGP_FEW_IN_GROUP, "few-in-group",
 		"a group has fewer than 30 records with pairs: too few to tell much"},
 	{0},
@@ -40,6 +42,8 @@ unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
 		doubts |= LOGP_RANKINGS;
 	if (e->reference && r->pairs && r->sequence.wins == r->pairs)
 		doubts |= LOGP_ALL_WON;
+	if (m->paired.margins.n && m->paired.margins.mean == 0 && m->paired.margins.m2 == 0)
+		doubts |= LOGP_SAME_POLICIES;
 	for (size_t g = 0; g < m->ngroups; g++)
 		if (reward_doubts(&m->groups[g], e->o->level) & REWARD_FEW_PAIRS)
 			doubts |= LOGP_FEW_IN_GROUP;

@@ -37,7 +37,12 @@ struct logp_eval {
 };
 
 /* Reasons for doubt beyond reward.h's. */
-enum { LOGP_RANKINGS = 1 << 16, LOGP_ALL_WON = 1 << 17, LOGP_FEW_IN_GROUP = 1 << 18 };
+enum {
+	LOGP_RANKINGS = 1 << 16,
+	LOGP_ALL_WON = 1 << 17,
+	LOGP_FEW_IN_GROUP = 1 << 18,
+	LOGP_SAME_POLICIES = 1 << 19,
+};
 
 extern const struct eval_doubt logp_doubts[];
 

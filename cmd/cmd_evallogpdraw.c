@@ -5,7 +5,8 @@
 
 static void label_of(const struct logp_eval *e, const struct logp_model *m, char label[300])
 {
-	snprintf(label, 300, "%.140s%s%.140s", m->file ? m->file : m->policy, m->file && e->policies > 1 ? ": " : "",
+	snprintf(label, 300, "%.140s%s%.140s", m->file ? m->file : m->policy,
+		m->file && e->policies > 1 ? ": " : "",
 		m->file && e->policies > 1 ? m->policy : "");
 }
 
@@ -13,13 +14,15 @@ static void add_rate(struct chart *c, const char *label, const struct reward *r,
 {
 	struct stats_interval x = stats_rate_wilson(&r->sequence.decided, level);
 
-	chart_add_row(c, label, 100 * stats_rate_value(&r->sequence.decided), 100 * x.low, 100 * x.high);
+	chart_add_row(
+		c, label, 100 * stats_rate_value(&r->sequence.decided), 100 * x.low, 100 * x.high);
 }
 
 static int draw_rates(const struct logp_eval *e, struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_ROWS, e->reference ? "Win rates by reward" : "Win rates by log-prob",
-		"pairs won in %", "", err);
+	struct chart *c = eval_add_chart(out, CHART_ROWS,
+		e->reference ? "Win rates by reward" : "Win rates by log-prob", "pairs won in %",
+		"", err);
 	char label[300];
 
 	if (!c)
@@ -35,7 +38,8 @@ static int draw_rates(const struct logp_eval *e, struct eval_output *out, struct
 static int draw_groups(const struct logp_eval *e, const struct logp_model *m, const char *label,
 	struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_ROWS, "Win rates by group", "pairs won in %", label, err);
+	struct chart *c =
+		eval_add_chart(out, CHART_ROWS, "Win rates by group", "pairs won in %", label, err);
 
 	if (!c)
 		return -1;
@@ -45,9 +49,11 @@ static int draw_groups(const struct logp_eval *e, const struct logp_model *m, co
 	return chart_check(c, err);
 }
 
-static int draw_margins(const struct logp_model *m, const char *label, struct eval_output *out, struct err *err)
+static int draw_margins(
+	const struct logp_model *m, const char *label, struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_BARS, "Margins", "reward of chosen minus rejected", label, err);
+	struct chart *c = eval_add_chart(
+		out, CHART_BARS, "Margins", "reward of chosen minus rejected", label, err);
 	const struct histogram *h = &m->margins.spread;
 	int first, n = histogram_range(h, &first);
 
@@ -64,10 +70,11 @@ static int draw_margins(const struct logp_model *m, const char *label, struct ev
 	return chart_check(c, err);
 }
 
-static int draw_reliability(const struct logp_eval *e, const struct logp_model *m, const char *label,
-	struct eval_output *out, struct err *err)
+static int draw_reliability(const struct logp_eval *e, const struct logp_model *m,
+	const char *label, struct eval_output *out, struct err *err)
 {
-	struct chart *c = eval_add_chart(out, CHART_POINTS, "Reliability: said, and won", "said in %", label, err);
+	struct chart *c = eval_add_chart(
+		out, CHART_POINTS, "Reliability: said, and won", "said in %", label, err);
 
 	if (!c)
 		return -1;
@@ -90,7 +97,7 @@ static int draw_reliability(const struct logp_eval *e, const struct logp_model *
 static int draw_frontier(const struct logp_eval *e, struct eval_output *out, struct err *err)
 {
 	struct chart *c = eval_add_chart(out, CHART_POINTS, "Reward and KL",
-		"mean log-ratio of chosen, nats: KL only on the policy's own", "pairs won in %", err);
+		"mean log-ratio of chosen, in nats", "pairs won in %", err);
 	char label[300];
 
 	if (!c)
@@ -124,7 +131,8 @@ int logp_draw(const struct logp_eval *e, struct eval_output *out, struct err *er
 		label_of(e, m, label);
 		if (!m->reward.pairs)
 			continue;
-		if ((m->ngroups && draw_groups(e, m, label, out, err)) || draw_margins(m, label, out, err) ||
+		if ((m->ngroups && draw_groups(e, m, label, out, err)) ||
+			draw_margins(m, label, out, err) ||
 			(e->reference && draw_reliability(e, m, label, out, err)))
 			return -1;
 	}

@@ -197,7 +197,8 @@ static int understand(const struct judge *j, char *answer, double *share, struct
 	x = strtod(text, &end);
 	if (end == text || *end || !(x >= 0 && x <= 1))
 		return err_set(err, ERR_FAILED,
-			"judge '%s': '%.80s' is neither A, B, tie nor a probability", j->command, text);
+			"judge '%s': '%.80s' is neither A, B, tie nor a probability", j->command,
+			text);
 	*share = x;
 	return 0;
 }
@@ -221,8 +222,9 @@ static int explain_end(struct judge *j, struct err *err)
 	int status = stop(j);
 
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_FAILED, "judge '%s': killed by signal %d before it answered",
-			j->command, WTERMSIG(status));
+		return err_set(err, ERR_FAILED,
+			"judge '%s': killed by signal %d before it answered", j->command,
+			WTERMSIG(status));
 	return err_set(err, ERR_FAILED, "judge '%s': exit %d before it answered", j->command,
 		WEXITSTATUS(status));
 }
@@ -247,7 +249,8 @@ int judge_ask(struct judge *j, const char *line, size_t n, double *share, struct
 		return -1;
 	if (j->answer.len) {
 		stop(j);
-		return err_set(err, ERR_FAILED, "judge '%s': more than one line for a question", j->command);
+		return err_set(err, ERR_FAILED, "judge '%s': more than one line for a question",
+			j->command);
 	}
 	rc = talk(j, line, n, err);
 	/* It may have been about to end after the answer before: that is no failure of this one. */

@@ -27,7 +27,10 @@ struct judge {
 	struct buf answer; /* what was read beyond the last line */
 };
 
-#define JUDGE_INIT(c, seconds) {.command = (c), .timeout = (seconds), .to = -1, .from = -1}
+#define JUDGE_INIT(c, seconds)                                                                     \
+	{                                                                                          \
+		.command = (c), .timeout = (seconds), .to = -1, .from = -1                         \
+	}
 
 /* SIGPIPE is ignored from now on: call it before the first judge. */
 void judge_prepare(void);

@@ -34,7 +34,8 @@ static int take_line(struct judgecache *c, const struct lines_record *r, struct 
 	if (key && json_number(json_get(row, "a"), &share) && share >= 0 && share <= 1)
 		rc = keep(c, key, share, err);
 	else
-		cmd_say("%s: line %llu is no verdict: passed over", c->path, (unsigned long long)r->line);
+		cmd_say("%s: line %llu is no verdict: passed over", c->path,
+			(unsigned long long)r->line);
 	json_free(row);
 	return rc;
 }

@@ -65,18 +65,21 @@ static int add(struct pairs *p, const struct pair *one, struct err *err)
 }
 
 /* Prompt and group, which both kinds of records have. */
-static int take_head(struct pairs *p, struct pair *one, const struct json *row, const char *by, struct err *err)
+static int take_head(
+	struct pairs *p, struct pair *one, const struct json *row, const char *by, struct err *err)
 {
 	const struct json *prompt = find(row, prompt_keys), *group = by ? json_get(row, by) : NULL;
 
 	if (!prompt)
-		return err_set(err, ERR_FAILED, "no prompt: neither 'instruction' nor 'prompt' nor 'question'");
+		return err_set(err, ERR_FAILED,
+			"no prompt: neither 'instruction' nor 'prompt' nor 'question'");
 	one->prompt = keep_json(p, prompt, err);
 	one->group = group ? keep_text(p, group, err) : NULL;
 	return !one->prompt || (group && !one->group) ? -1 : 0;
 }
 
-static int take_answer(struct pairs *p, struct pair *one, int side, const struct json *v, struct err *err)
+static int take_answer(
+	struct pairs *p, struct pair *one, int side, const struct json *v, struct err *err)
 {
 	one->answer[side] = keep_json(p, v, err);
 	one->length[side] = cmd_text_length(v);
@@ -90,7 +93,8 @@ static int take_pair(struct pairs *p, const struct json *row, const char *by, st
 	struct pair one;
 
 	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
-		const struct json *base = json_get(row, sides[i].answer[0]), *model = json_get(row, sides[i].answer[1]);
+		const struct json *base = json_get(row, sides[i].answer[0]),
+				  *model = json_get(row, sides[i].answer[1]);
 
 		if (!base || !model)
 			continue;
@@ -107,7 +111,8 @@ static int take_pair(struct pairs *p, const struct json *row, const char *by, st
 		return add(p, &one, err);
 	}
 	return err_set(err, ERR_FAILED,
-		"no two answers: neither output_1 and output_2 nor response_a and response_b nor a and b "
+		"no two answers: neither output_1 and output_2 nor response_a and response_b nor a "
+		"and b "
 		"nor chosen and rejected");
 }
 
@@ -148,13 +153,17 @@ static int take_two(struct pairs *p, struct answers *two, const char *by, struct
 	struct pair one = {.name = {two[0].path, two[1].path}}, other;
 
 	if (!base || !model)
-		return err_set(err, ERR_FAILED, "no answer: neither 'completions' nor 'completion', 'response' or 'output'");
+		return err_set(err, ERR_FAILED,
+			"no answer: neither 'completions' nor 'completion', 'response' or "
+			"'output'");
 	if (take_head(p, &one, two[0].row, by, err) || take_head(p, &other, two[1].row, by, err))
 		return -1;
 	if (strcmp(one.prompt, other.prompt))
 		return err_set(err, ERR_MISMATCH, "the prompts differ");
-	for (; base && model; base = many ? json_next(base) : NULL, model = many ? json_next(model) : NULL)
-		if (take_answer(p, &one, 0, base, err) || take_answer(p, &one, 1, model, err) || add(p, &one, err))
+	for (; base && model;
+		base = many ? json_next(base) : NULL, model = many ? json_next(model) : NULL)
+		if (take_answer(p, &one, 0, base, err) || take_answer(p, &one, 1, model, err) ||
+			add(p, &one, err))
 			return -1;
 	return 0;
 }
@@ -168,12 +177,14 @@ static int read_two(struct pairs *p, char *const *paths, const char *by, struct 
 		two[i].file = lines_open(paths[i], LINES_MAX_RECORD, NULL, err);
 		rc = two[i].file ? rc : -1;
 	}
-	while (rc == 1 && (rc = next_row(&two[0], err)) >= 0 && (other = next_row(&two[1], err)) >= 0 && rc && other)
+	while (rc == 1 && (rc = next_row(&two[0], err)) >= 0 &&
+		(other = next_row(&two[1], err)) >= 0 && rc && other)
 		if (take_two(p, two, by, err))
-			rc = err_at(err, "%s: line %" PRIu64 ", %s: line %" PRIu64, paths[0], two[0].record.line,
-				paths[1], two[1].record.line);
+			rc = err_at(err, "%s: line %" PRIu64 ", %s: line %" PRIu64, paths[0],
+				two[0].record.line, paths[1], two[1].record.line);
 	if (rc >= 0 && other >= 0 && rc != other)
-		rc = err_set(err, ERR_MISMATCH, "%s has fewer records than %s", paths[rc != 0], paths[rc == 0]);
+		rc = err_set(err, ERR_MISMATCH, "%s has fewer records than %s", paths[rc != 0],
+			paths[rc == 0]);
 	for (int i = 0; i < 2; i++) {
 		json_free(two[i].row);
 		lines_close(two[i].file);
@@ -211,7 +222,9 @@ static int holds_answers(const char *path, struct err *err)
 int pairs_read(struct pairs *p, char *const *paths, int n, const char *by, struct err *err)
 {
 	struct reading r = {p, by};
-	int two = n == 2 && strcmp(paths[0], "-") && strcmp(paths[1], "-") ? holds_answers(paths[0], err) : 0;
+	int two = n == 2 && strcmp(paths[0], "-") && strcmp(paths[1], "-")
+			  ? holds_answers(paths[0], err)
+			  : 0;
 
 	if (two)
 		return two < 0 ? -1 : read_two(p, paths, by, err);

@@ -215,8 +215,9 @@ static int take(struct verdicts *v, const struct json *row, const char *by, stru
 	return verdicts_add(v, &one, err);
 }
 
-int cmd_for_each_record(const char *path, int (*f)(void *context, const struct json *row, struct err *err),
-	void *context, struct err *err)
+int cmd_for_each_record(const char *path,
+	int (*f)(void *context, const struct json *row, struct err *err), void *context,
+	struct err *err)
 {
 	struct lines *in = lines_open(path, LINES_MAX_RECORD, NULL, err);
 	struct lines_record r;

@@ -22,8 +22,9 @@ int cmd_difficulties_write(
 	const struct verdicts *v, const double *difficulty, const char *path, struct err *err);
 
 /* Calls f for every record of a file; errors get file and line. 0 or -1. */
-int cmd_for_each_record(const char *path, int (*f)(void *context, const struct json *row, struct err *err),
-	void *context, struct err *err);
+int cmd_for_each_record(const char *path,
+	int (*f)(void *context, const struct json *row, struct err *err), void *context,
+	struct err *err);
 
 /* An answer's characters: a string's, or of all that the assistant says in a list of messages; -1. */
 double cmd_text_length(const struct json *v);

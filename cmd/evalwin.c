@@ -24,8 +24,10 @@ static const char *plot, *output;
 static bool as_json;
 
 static const struct cmd_option options[] = {
-	{0, "ascii", 0, CMD_FLAG, &o.ascii, .help = "bars in ASCII, also where the output is no terminal"},
-	{0, "bars", 0, CMD_FLAG, &o.bars, .help = "bars and curves in the text, also where it is no terminal"},
+	{0, "ascii", 0, CMD_FLAG, &o.ascii,
+		.help = "bars in ASCII, also where the output is no terminal"},
+	{0, "bars", 0, CMD_FLAG, &o.bars,
+		.help = "bars and curves in the text, also where it is no terminal"},
 	{0, "baseline", "NAME", CMD_STRING, &o.baseline,
 		.help = "verdicts: the model that others are held against (default: the one in all "
 			"of them)"},
@@ -37,12 +39,14 @@ static const struct cmd_option options[] = {
 		.help = "judge: ask at most N times (default: as often as it takes)"},
 	{0, "by", "FIELD", CMD_STRING, &o.by,
 		.help = "the same for each value of the records' field"},
-	{0, "cache", "FILE", CMD_PATH, &o.cache, .help = "judge: keeps its verdicts, so that none is asked for twice"},
+	{0, "cache", "FILE", CMD_PATH, &o.cache,
+		.help = "judge: keeps its verdicts, so that none is asked for twice"},
 	{0, "difficulty", "FILE", CMD_PATH, &o.difficulty,
 		.help = "verdicts: difficulties of items, for the control of length"},
 	{0, "each", 0, CMD_FLAG, &o.each,
 		.help = "log-probs: each file apart, instead of one after the other"},
-	{'j', "jobs", "N", CMD_INT, &o.jobs, 1, 1024, .private = true, .help = "judge: so many at once (default 1)"},
+	{'j', "jobs", "N", CMD_INT, &o.jobs, 1, 1024, .private = true,
+		.help = "judge: so many at once (default 1)"},
 	{0, "json", 0, CMD_FLAG, &as_json, .help = "one JSON object instead of the table"},
 	{0, "judge", "COMMAND", CMD_STRINGS, &o.judges,
 		.help = "let it judge pairs of answers; may be given again"},
@@ -54,10 +58,12 @@ static const struct cmd_option options[] = {
 		.help = "log-probs: column of a policy; may be given again (default: policy)"},
 	{0, "reference", "NAME", CMD_STRING, &o.reference,
 		.help = "log-probs: column of the reference, or none (default: ref)"},
-	{0, "retries", "N", CMD_INT, &o.retries, 0, 100, .help = "judge: after a failure (default 2)"},
+	{0, "retries", "N", CMD_INT, &o.retries, 0, 100,
+		.help = "judge: after a failure (default 2)"},
 	{0, "save-difficulty", "FILE", CMD_PATH, &o.save_difficulty,
 		.help = "verdicts: write the difficulties that were estimated"},
-	{0, "save-verdicts", "FILE", CMD_PATH, &o.save_verdicts, .help = "judge: write its verdicts, to be read again"},
+	{0, "save-verdicts", "FILE", CMD_PATH, &o.save_verdicts,
+		.help = "judge: write its verdicts, to be read again"},
 	{0, "seed", "N", CMD_INT, &o.seed, 0, 0x1p53, .help = "of the bootstrap (default 0)"},
 	{0, "timeout", "N", CMD_INT, &o.timeout, 1, 86400,
 		.help = "judge: seconds that it has for an answer (default 300)"},
@@ -67,13 +73,16 @@ static const struct cmd_option options[] = {
 
 static const struct cmd cmd = {"evalwin",
 	"[-qv] [-@ N] [--ascii] [--bars] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] "
-	"[--difficulty FILE] [--each] [--json] [--level P] [--max-block MIB] [--plot FILE] [--policy NAME] "
+	"[--difficulty FILE] [--each] [--json] [--level P] [--max-block MIB] [--plot FILE] "
+	"[--policy NAME] "
 	"[--reference NAME] [--save-difficulty FILE] [--seed N] [FILE ...]\n"
-	"--judge COMMAND --cache FILE [-qv] [--ascii] [--bars] [--baseline NAME] [--bootstrap N] [--budget N] "
+	"--judge COMMAND --cache FILE [-qv] [--ascii] [--bars] [--baseline NAME] [--bootstrap N] "
+	"[--budget N] "
 	"[--by FIELD] [--difficulty FILE] [-j N] [--json] [--level P] [--plot FILE] [--retries N] "
 	"[--save-difficulty FILE] [--save-verdicts FILE] [--seed N] [--timeout N] [FILE ...]\n"
 	"report -o FILE [-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] "
-	"[--difficulty FILE] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] [--seed N] FILE ...\n",
+	"[--difficulty FILE] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] "
+	"[--seed N] FILE ...\n",
 	options};
 
 static const char *const kinds[] = {"log-probs", "verdicts", "a training log"};
@@ -86,8 +95,9 @@ static int find_kind(char *const *paths, int n, struct err *err)
 	for (int i = 1; i < n && kind >= 0; i++) {
 		kind = eval_kind(paths[i], err);
 		if (kind >= 0 && kind != first)
-			return err_set(err, ERR_MISMATCH, "%s and %s are not of one kind: %s and %s", paths[0],
-				paths[i], kinds[first], kinds[kind]);
+			return err_set(err, ERR_MISMATCH,
+				"%s and %s are not of one kind: %s and %s", paths[0], paths[i],
+				kinds[first], kinds[kind]);
 	}
 	return kind;
 }
@@ -96,15 +106,18 @@ static int find_kind(char *const *paths, int n, struct err *err)
 static void refuse(int kind)
 {
 	if (kind == EVAL_STREAM)
-		cmd_refuse("on streams", "baseline", "difficulty", "judge", "save-difficulty", NULL);
-	if (kind == EVAL_RECORDS)
-		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference", "threads", NULL);
-	if (kind == EVAL_LOG)
-		cmd_refuse("on training logs", "baseline", "beta", "bootstrap", "by", "difficulty", "each", "judge",
-			"level", "max-block", "policy", "reference", "save-difficulty", "seed", "threads", NULL);
-	if (!o.judges.n)
 		cmd_refuse(
-			"without a judge", "budget", "cache", "jobs", "retries", "save-verdicts", "timeout", NULL);
+			"on streams", "baseline", "difficulty", "judge", "save-difficulty", NULL);
+	if (kind == EVAL_RECORDS)
+		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference",
+			"threads", NULL);
+	if (kind == EVAL_LOG)
+		cmd_refuse("on training logs", "baseline", "beta", "bootstrap", "by", "difficulty",
+			"each", "judge", "level", "max-block", "policy", "reference",
+			"save-difficulty", "seed", "threads", NULL);
+	if (!o.judges.n)
+		cmd_refuse("without a judge", "budget", "cache", "jobs", "retries", "save-verdicts",
+			"timeout", NULL);
 	else if (!o.cache)
 		cmd_usage("--judge needs a --cache FILE, so that no verdict is lost");
 	if (as_json)
@@ -118,7 +131,8 @@ static int evaluate(int kind, char *const *paths, int n, struct eval_output *out
 		return eval_logps(&o, paths, n, out, err);
 	if (kind == EVAL_LOG)
 		return eval_log(&o, paths, n, out, err);
-	return o.judges.n ? eval_judge(&o, paths, n, out, err) : eval_judged(&o, paths, n, out, err);
+	return o.judges.n ? eval_judge(&o, paths, n, out, err)
+			  : eval_judged(&o, paths, n, out, err);
 }
 
 /* Where there are eyes, and nothing else is asked for. */
@@ -144,7 +158,8 @@ static int print(struct eval_output *out, struct err *err)
 	}
 	if (!as_json)
 		put_bars(out);
-	if (rc == 0 && (buf_check(product, err) || fd_write(STDOUT_FILENO, product->data, product->len, err)))
+	if (rc == 0 && (buf_check(product, err) ||
+			       fd_write(STDOUT_FILENO, product->data, product->len, err)))
 		rc = err_at(err, "stdout");
 	return rc;
 }
@@ -184,8 +199,8 @@ static int report(char *const *paths, int n, struct err *err)
 	struct buf html = BUF_INIT;
 	int count[3] = {0}, rc = 0;
 
-	cmd_refuse("in a report", "ascii", "bars", "budget", "cache", "each", "jobs", "json", "judge", "plot", "retries",
-		"save-difficulty", "save-verdicts", "timeout", NULL);
+	cmd_refuse("in a report", "ascii", "bars", "budget", "cache", "each", "jobs", "json",
+		"judge", "plot", "retries", "save-difficulty", "save-verdicts", "timeout", NULL);
 	if (!output || !n)
 		cmd_usage(output ? "a report needs files" : "report: -o FILE is missing");
 	for (int k = 0; k < 3; k++) {
@@ -229,7 +244,8 @@ int main(int argc, char **argv)
 		cmd_refuse("on fewer than two files", "each", NULL);
 	if (!o.resamples)
 		cmd_refuse("without a bootstrap", "seed", NULL);
-	if (reports ? report(argv + first, argc - first, &err) : run(argv + first, argc - first, &err))
+	if (reports ? report(argv + first, argc - first, &err)
+		    : run(argv + first, argc - first, &err))
 		cmd_die(&err);
 	return 0;
 }

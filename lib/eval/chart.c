@@ -19,7 +19,8 @@ static size_t keep(struct chart *c, const char *s)
 	return c->text.failed ? 0 : place;
 }
 
-void chart_init(struct chart *c, enum chart_kind kind, const char *title, const char *xlabel, const char *ylabel)
+void chart_init(struct chart *c, enum chart_kind kind, const char *title, const char *xlabel,
+	const char *ylabel)
 {
 	*c = (struct chart){.kind = kind, .text = BUF_INIT, .guide = NAN};
 	buf_add(&c->text, "", 1);
@@ -37,7 +38,8 @@ void chart_release(struct chart *c)
 
 int chart_check(struct chart *c, struct err *err)
 {
-	return c->failed ? err_set(err, ERR_LIMIT, "out of memory for a chart") : buf_check(&c->text, err);
+	return c->failed ? err_set(err, ERR_LIMIT, "out of memory for a chart")
+			 : buf_check(&c->text, err);
 }
 
 void chart_guide(struct chart *c, double at)
@@ -110,7 +112,8 @@ static struct chart_range make_round(struct chart_range r)
 struct chart_range chart_xrange(const struct chart *c)
 {
 	struct chart_range r = {NAN, NAN, 0};
-	double half = c->kind == CHART_BARS && c->n > 1 ? fabs(c->points[1].x - c->points[0].x) / 2 : 0;
+	double half =
+		c->kind == CHART_BARS && c->n > 1 ? fabs(c->points[1].x - c->points[0].x) / 2 : 0;
 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct chart_point *p = &c->points[i];

@@ -20,10 +20,10 @@
 #include "base/buf.h"
 
 enum chart_kind {
-	CHART_ROWS,    /* one below the other; x is the value */
-	CHART_LINES,   /* series of points joined in order */
-	CHART_BARS,    /* points (x, y) as bars from y = 0, as wide as the step between them */
-	CHART_POINTS,  /* apart, with labels */
+	CHART_ROWS,   /* one below the other; x is the value */
+	CHART_LINES,  /* series of points joined in order */
+	CHART_BARS,   /* points (x, y) as bars from y = 0, as wide as the step between them */
+	CHART_POINTS, /* apart, with labels */
 };
 
 struct chart_point {
@@ -43,12 +43,13 @@ struct chart {
 	size_t n, cap;
 	size_t series[CHART_SERIES]; /* names */
 	int nseries;
-	double guide; /* a line at that x of rows, or y of others; NaN: none */
+	double guide;  /* a line at that x of rows, or y of others; NaN: none */
 	bool diagonal; /* y = x */
 	bool failed;
 };
 
-void chart_init(struct chart *c, enum chart_kind kind, const char *title, const char *xlabel, const char *ylabel);
+void chart_init(struct chart *c, enum chart_kind kind, const char *title, const char *xlabel,
+	const char *ylabel);
 void chart_release(struct chart *c);
 int chart_check(struct chart *c, struct err *err);
 

@@ -5,29 +5,34 @@
 #include "base/utf8.h"
 #include "eval/chart.h"
 
-/* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 3 of 4 as a pixel. */
-#define WIDTH 480
-#define LEFT 64
-#define LABELS 170 /* of rows */
-#define RIGHT 16
+/* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 5 as 4 pixels. */
+#define WIDTH 400
+#define LEFT 56
+#define LABELS 164 /* of rows */
+#define RIGHT 24
 #define TOP 40
 #define BOTTOM 52
-#define PLOT 200 /* height */
+#define PLOT 180 /* height */
 #define ROW 24
 #define LEGEND 20
-#define LABEL_LENGTH 22 /* characters */
+#define LEGEND_LENGTH 22 /* characters */
+#define LABEL_LENGTH 19	 /* characters */
 
 static const char style[] =
 	"<style>"
-	".c{color-scheme:light dark;font:13px system-ui,sans-serif;--i:#1f2328;--m:#656d76;--g:#d0d7de;--b:#fff;"
-	"--s0:#0969da;--s1:#bc4c00;--s2:#1a7f37;--s3:#8250df;--s4:#cf222e;--s5:#1b7c83;--s6:#9a6700;--s7:#bf3989}"
+	".c{color-scheme:light dark;font:13px "
+	"system-ui,sans-serif;--i:#1f2328;--m:#656d76;--g:#d0d7de;--b:#fff;"
+	"--s0:#0969da;--s1:#bc4c00;--s2:#1a7f37;--s3:#8250df;--s4:#cf222e;--s5:#1b7c83;--s6:#"
+	"9a6700;--s7:#bf3989}"
 	"@media(prefers-color-scheme:dark){.c{--i:#e6edf3;--m:#9198a1;--g:#3d444d;--b:#0d1117;"
-	"--s0:#58a6ff;--s1:#f0883e;--s2:#3fb950;--s3:#bc8cff;--s4:#ff7b72;--s5:#39c5cf;--s6:#d29922;--s7:#f778ba}}"
+	"--s0:#58a6ff;--s1:#f0883e;--s2:#3fb950;--s3:#bc8cff;--s4:#ff7b72;--s5:#39c5cf;--s6:#"
+	"d29922;--s7:#f778ba}}"
 	".c text{fill:var(--i)}.c .m{fill:var(--m)}.c .t{font-weight:600;font-size:15px}"
 	".c .g{stroke:var(--g)}.c .a{stroke:var(--m);stroke-dasharray:4 3}"
 	".c .s0{--s:var(--s0)}.c .s1{--s:var(--s1)}.c .s2{--s:var(--s2)}.c .s3{--s:var(--s3)}"
 	".c .s4{--s:var(--s4)}.c .s5{--s:var(--s5)}.c .s6{--s:var(--s6)}.c .s7{--s:var(--s7)}"
-	".c .l{fill:none;stroke:var(--s);stroke-width:2;stroke-linejoin:round}.c .w{stroke:var(--s);stroke-width:2}"
+	".c .l{fill:none;stroke:var(--s);stroke-width:2;stroke-linejoin:round}.c "
+	".w{stroke:var(--s);stroke-width:2}"
 	".c .p{fill:var(--s)}.c .k{fill:var(--b)}"
 	"</style>";
 
@@ -46,7 +51,8 @@ void chart_put_xml(struct buf *out, const char *s)
 			buf_add_str(out, "&gt;");
 		else if (*s == '"')
 			buf_add_str(out, "&quot;");
-		else if (len == 0 || (cp < 0x20 && !strchr("\t\n", (int)cp)) || cp == 0xfffe || cp == 0xffff)
+		else if (len == 0 || (cp < 0x20 && !strchr("\t\n", (int)cp)) || cp == 0xfffe ||
+			 cp == 0xffff)
 			buf_add_str(out, "\xef\xbf\xbd");
 		else
 			buf_add(out, s, (size_t)len);
@@ -78,12 +84,14 @@ static double legend_height(const struct chart *c)
 
 static double height(const struct chart *c)
 {
-	return TOP + BOTTOM + legend_height(c) + (c->kind == CHART_ROWS ? ROW * (double)c->n : PLOT);
+	return TOP + BOTTOM + legend_height(c) +
+	       (c->kind == CHART_ROWS ? ROW * (double)c->n : PLOT);
 }
 
 static struct frame make_frame(const struct chart *c)
 {
-	struct frame f = {.c = c, .x = chart_xrange(c), .y = chart_yrange(c), .right = WIDTH - RIGHT};
+	struct frame f = {
+		.c = c, .x = chart_xrange(c), .y = chart_yrange(c), .right = WIDTH - RIGHT};
 
 	f.left = c->kind == CHART_ROWS ? LABELS : LEFT;
 	f.top = TOP + legend_height(c);
@@ -93,7 +101,8 @@ static struct frame make_frame(const struct chart *c)
 
 /* ---- parts */
 
-static void put_text(struct buf *out, double x, double y, const char *class, const char *anchor, const char *s)
+static void put_text(
+	struct buf *out, double x, double y, const char *class, const char *anchor, const char *s)
 {
 	buf_add_fmt(out, "<text x=\"%.1f\" y=\"%.1f\"", x, y);
 	if (*class)
@@ -107,8 +116,8 @@ static void put_text(struct buf *out, double x, double y, const char *class, con
 
 static void put_line(struct buf *out, const char *class, double x1, double y1, double x2, double y2)
 {
-	buf_add_fmt(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x1, y1, x2,
-		y2);
+	buf_add_fmt(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
+		class, x1, y1, x2, y2);
 }
 
 /* A label of at most n characters, the whole one as the tooltip of what it stands in. */
@@ -139,7 +148,8 @@ static void put_label(struct buf *out, double x, double y, const char *anchor, c
 	buf_add_str(out, "</text>\n");
 }
 
-static void put_tick(struct buf *out, double x, double y, const char *anchor, double value, double step)
+static void put_tick(
+	struct buf *out, double x, double y, const char *anchor, double value, double step)
 {
 	int decimals = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
 	char text[32];
@@ -156,7 +166,8 @@ static void put_tick(struct buf *out, double x, double y, const char *anchor, do
 static void put_axes(struct buf *out, const struct frame *f)
 {
 	const struct chart *c = f->c;
-	int n = (int)lround((f->x.high - f->x.low) / f->x.step), m = (int)lround((f->y.high - f->y.low) / f->y.step);
+	int n = (int)lround((f->x.high - f->x.low) / f->x.step),
+	    m = (int)lround((f->y.high - f->y.low) / f->y.step);
 
 	for (int i = 0; i <= n; i++) {
 		double value = f->x.low + i * f->x.step;
@@ -180,7 +191,8 @@ static void put_axes(struct buf *out, const struct frame *f)
 		put_line(out, "a", at_x(f, c->guide), f->top, at_x(f, c->guide), f->bottom);
 	else if (!isnan(c->guide))
 		put_line(out, "a", f->left, at_y(f, c->guide), f->right, at_y(f, c->guide));
-	put_text(out, (f->left + f->right) / 2, f->bottom + 40, "m", "middle", chart_text(c, c->xlabel));
+	put_text(out, (f->left + f->right) / 2, f->bottom + 40, "m", "middle",
+		chart_text(c, c->xlabel));
 	put_text(out, 12, 20, "t", "", chart_text(c, c->title));
 	put_text(out, WIDTH - RIGHT, 20, "m", "end", chart_text(c, c->ylabel));
 }
@@ -190,9 +202,11 @@ static void put_legend(struct buf *out, const struct chart *c)
 	for (int i = 0; c->nseries > 1 && i < c->nseries; i++) {
 		double x = 12 + (i % 2) * (WIDTH / 2), y = TOP + LEGEND * (i / 2);
 
-		buf_add_fmt(out, "<g class=\"s%d\"><rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"4\"/></g>\n",
+		buf_add_fmt(out,
+			"<g class=\"s%d\"><rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"14\" "
+			"height=\"4\"/></g>\n",
 			i, x, y - 6);
-		put_label(out, x + 20, y, "start", chart_text(c, c->series[i]), 28);
+		put_label(out, x + 20, y, "start", chart_text(c, c->series[i]), LEGEND_LENGTH);
 	}
 }
 
@@ -230,7 +244,8 @@ static void put_path(struct buf *out, const struct frame *f, int series)
 		if (p->series != series)
 			continue;
 		if (isfinite(p->x) && isfinite(p->y))
-			buf_add_fmt(out, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, p->x), at_y(f, p->y));
+			buf_add_fmt(
+				out, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, p->x), at_y(f, p->y));
 		pen = isfinite(p->x) && isfinite(p->y);
 	}
 	buf_add_str(out, "\"/>\n");
@@ -245,9 +260,12 @@ static void put_bars(struct buf *out, const struct frame *f, int series)
 		const struct chart_point *p = &c->points[i];
 		double left = at_x(f, p->x - half), y = isfinite(p->y) ? at_y(f, p->y) : zero;
 
-		if (p->series == series)
-			buf_add_fmt(out, "<rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
-				left + 0.5, fmin(y, zero), fmax(1, at_x(f, p->x + half) - left - 1), fabs(y - zero));
+		if (p->series == series && isfinite(p->x))
+			buf_add_fmt(out,
+				"<rect class=\"p\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+				"height=\"%.1f\"/>\n",
+				left + 0.5, fmin(y, zero), fmax(1, at_x(f, p->x + half) - left - 1),
+				fabs(y - zero));
 	}
 }
 
@@ -265,8 +283,9 @@ static void put_points(struct buf *out, const struct frame *f, int series)
 			put_line(out, "w", at_x(f, p->xlow), y, at_x(f, p->xhigh), y);
 		put_dot(out, x, y);
 		if (p->label)
-			put_label(out, x > WIDTH * 0.7 ? x - 8 : x + 8, y - 8, x > WIDTH * 0.7 ? "end" : "start",
-				chart_text(f->c, p->label), LABEL_LENGTH);
+			put_label(out, x > WIDTH * 0.7 ? x - 8 : x + 8, y - 8,
+				x > WIDTH * 0.7 ? "end" : "start", chart_text(f->c, p->label),
+				LABEL_LENGTH);
 	}
 }
 
@@ -294,7 +313,9 @@ static void put_chart(const struct chart *c, double top, struct buf *out)
 
 static void open_svg(struct buf *out, double tall, const char *title)
 {
-	buf_add_fmt(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"",
+	buf_add_fmt(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" role=\"img\" "
+		"aria-label=\"",
 		WIDTH, tall);
 	chart_put_xml(out, title);
 	buf_add_fmt(out, "\">\n%s\n", style);
@@ -314,7 +335,8 @@ void chart_put_file(const struct chart *c, size_t n, struct buf *out)
 	for (size_t i = 0; i < n; i++)
 		tall += height(&c[i]);
 	open_svg(out, tall, n ? chart_text(&c[0], c[0].title) : "");
-	buf_add_fmt(out, "<g class=\"c\"><rect class=\"k\" width=\"%d\" height=\"%.0f\"/></g>\n", WIDTH, tall);
+	buf_add_fmt(out, "<g class=\"c\"><rect class=\"k\" width=\"%d\" height=\"%.0f\"/></g>\n",
+		WIDTH, tall);
 	for (size_t i = 0; i < n; i++) {
 		put_chart(&c[i], top, out);
 		top += height(&c[i]);

@@ -5,9 +5,9 @@
 #include "eval/chart.h"
 #include "eval/table.h"
 
-#define BAR 40	      /* characters of a bar */
-#define SPARK 40      /* points of a sparkline at most */
-#define LABEL 32      /* characters of a label */
+#define BAR 40	 /* characters of a bar */
+#define SPARK 40 /* points of a sparkline at most */
+#define LABEL 32 /* characters of a label */
 #define LEVELS 8
 
 struct pens {
@@ -15,8 +15,8 @@ struct pens {
 };
 
 static const struct pens unicode = {"\xe2\x97\x8f", "\xe2\x94\x80", "\xe2\x94\x82",
-	{"\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83", "\xe2\x96\x84", "\xe2\x96\x85", "\xe2\x96\x86", "\xe2\x96\x87",
-		"\xe2\x96\x88"}};
+	{"\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83", "\xe2\x96\x84", "\xe2\x96\x85",
+		"\xe2\x96\x86", "\xe2\x96\x87", "\xe2\x96\x88"}};
 static const struct pens plain = {"o", "-", "|", {"_", ".", ":", "-", "=", "+", "*", "#"}};
 
 static int place(const struct chart_range *r, double x, int cells)
@@ -43,7 +43,8 @@ static int label_width(const struct chart *c)
 	int width = 0, n;
 
 	for (size_t i = 0; i < c->n; i++) {
-		n = table_width(chart_text(c, c->points[i].label), strlen(chart_text(c, c->points[i].label)));
+		n = table_width(chart_text(c, c->points[i].label),
+			strlen(chart_text(c, c->points[i].label)));
 		width = n > width ? n : width;
 	}
 	return width < LABEL ? width : LABEL;
@@ -103,7 +104,8 @@ static void put_spark(const struct chart *c, int series, const struct pens *pens
 	if (c->kind == CHART_BARS)
 		low = 0;
 	for (size_t i = 0; i < (n < SPARK ? n : SPARK); i++) {
-		int level = high > low ? (int)((sum[i] - low) / (high - low) * (LEVELS - 1) + 0.5) : LEVELS / 2;
+		int level = high > low ? (int)((sum[i] - low) / (high - low) * (LEVELS - 1) + 0.5)
+				       : LEVELS / 2;
 
 		buf_add_str(out, isnan(sum[i]) ? " " : pens->level[level]);
 	}

@@ -7,12 +7,13 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_BINS 64 /* half of them below 0 */
+#define HISTOGRAM_BINS 64	/* half of them below 0 */
 #define HISTOGRAM_LEAST 0x1p-20 /* the first width */
 
 struct histogram {
 	double width; /* 0: none yet */
-	uint64_t bin[HISTOGRAM_BINS]; /* bin i: from (i - 32) width to (i - 31) width, which is left out */
+	uint64_t bin
+		[HISTOGRAM_BINS]; /* bin i: from (i - 32) width to (i - 31) width, which is left out */
 };
 
 void histogram_add(struct histogram *h, double x); /* finite */

@@ -115,11 +115,13 @@ static void count(struct winrate *w, double value, double length)
 	stats_sample_add(&w->value, value);
 }
 
-int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
-	size_t resamples, uint64_t seed, struct err *err)
+int winrate_count(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
+	size_t resamples, uint64_t seed, double level, struct err *err)
 {
+	struct stats_bootstrap b;
+
 	*w = (struct winrate){.n_total = 0};
-	if (stats_bootstrap_init(&w->bootstrap, resamples, seed, err))
+	if (stats_bootstrap_init(&b, resamples, seed, err))
 		return -1;
 	for (size_t i = 0, end; i < v->n; i = end) {
 		double sum = 0, n = 0, value;
@@ -138,15 +140,14 @@ int winrate_init(struct winrate *w, const struct verdicts *v, const struct winra
 		}
 		if (n) {
 			stats_rate_add(&w->items, sum, n);
-			stats_bootstrap_add(&w->bootstrap, sum, n);
+			stats_bootstrap_add(&b, sum, n);
 		}
 	}
+	w->interval = stats_bootstrap_interval(&b, level);
+	if (w->interval.low == w->interval.high)
+		w->interval = stats_rate_wilson(&w->items, level);
+	stats_bootstrap_release(&b);
 	return 0;
-}
-
-void winrate_release(struct winrate *w)
-{
-	stats_bootstrap_release(&w->bootstrap);
 }
 
 double winrate_percent(const struct winrate *w)

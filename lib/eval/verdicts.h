@@ -46,9 +46,9 @@ int verdicts_common_base(const struct verdicts *v);
 struct winrate {
 	uint64_t n_wins, n_wins_base, n_draws, n_total;
 	struct stats_sample value;
-	struct stats_rate items;	  /* the value, item by item */
-	struct stats_bootstrap bootstrap; /* of its mean, over items */
-	double length; /* sum of the model's lengths; NaN where one is not told */
+	struct stats_rate items;	/* the value, item by item */
+	struct stats_interval interval; /* of its mean, from 0 to 1 */
+	double length;			/* sum of the model's lengths; NaN where one is not told */
 };
 
 /* Which verdicts count, and from whose side. */
@@ -58,10 +58,12 @@ struct winrate_choice {
 	int group; /* -1: any */
 };
 
-/* Release in any case. Verdicts on one item stand together in intervals. */
-int winrate_init(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
-	size_t resamples, uint64_t seed, struct err *err);
-void winrate_release(struct winrate *w);
+/*
+ * Counts. The interval is by bootstrap over items, or Wilson's where all verdicts are the same, which
+ * resampling takes for certainty; NaN for resamples = 0.
+ */
+int winrate_count(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
+	size_t resamples, uint64_t seed, double level, struct err *err);
 
 double winrate_percent(const struct winrate *w);	/* 100 mean(value) */
 double winrate_standard_error(const struct winrate *w); /* 100 sd(value) / sqrt(n) */

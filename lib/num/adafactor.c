@@ -14,6 +14,7 @@ static void remember(float *row, float *col, const float *g, int64_t rows, int64
 	for (int64_t r = 0; r < rows; r++) {
 		double sum = 0;
 
+#pragma omp simd reduction(+ : sum)
 		for (int64_t c = 0; c < columns; c++)
 			sum += (double)(square * g[r * columns + c] * g[r * columns + c] + EPS);
 		row[r] = o->keep * row[r] + (1 - o->keep) * (float)(sum / (double)columns);
@@ -53,12 +54,13 @@ static double rms(const float *row, const float *col, const float *g, int64_t ro
 
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r++) {
-		sums[r] = 0;
-		for (int64_t c = 0; c < columns; c++) {
-			double x = (double)g[r * columns + c] * scale;
+		const float *x = g + r * columns;
+		double sum_r = 0;
 
-			sums[r] += x * x * level / ((double)row[r] * (columns > 1 ? (double)col[c] : 1));
-		}
+#pragma omp simd reduction(+ : sum_r)
+		for (int64_t c = 0; c < columns; c++)
+			sum_r += (double)x[c] * (double)x[c] / (columns > 1 ? (double)col[c] : 1);
+		sums[r] = sum_r * scale * scale * level / (double)row[r];
 	}
 	for (int64_t r = 0; r < rows; r++)
 		sum += sums[r];

@@ -3,7 +3,7 @@
  * the rule's choice of their tokens becomes a record, in which completions share a prompt.
  *
  *	sequences_clear(s);
- *	for (int i = 0; i <= in->k; i++) {		 each segment by itself, say
+ *	for (int i = 0; i <= in->k; i++) {
  *		sequences_text(s, in, i, i);
  *		if (sequences_encode(s, 0, 0, err))
  *			return -1;
@@ -12,7 +12,9 @@
  *		if (sequences_add(s, &(struct sequence){.prompt = {sequences_piece(s, 0)},
  *				.completion = sequences_piece(s, i)}, err))
  *			return -1;
- *	if (sequences_record(s, in, out, err))
+ *	return sequences_record(s, in, out, err);
+ *
+ * That is a rule by which prompt and completions are encoded each by itself, and nothing is cut.
  */
 #ifndef TEXT_SEQUENCES_H
 #define TEXT_SEQUENCES_H

@@ -1,5 +1,5 @@
 /*
- * model MODEL STREAM BATCH STEPS: times ref-logp's and dpo-step's work on a stream with a log-prob column,
+ * model MODEL STREAM BATCH STEPS DTYPE: times ref-logp's and dpo-step's work on a stream with a log-prob column,
  * against the machine's matrix-product peak measured in the same run, before, between and after. One JSON
  * object on stdout.
  *
@@ -9,6 +9,7 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -25,11 +26,12 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* oneDNN's own best at a large shape, all threads: FLOP a second. */
-static double peak(void)
+/* The best product of these operations at a large shape, all threads: FLOP a second. For f32 that is oneDNN's own. */
+static double peak(const struct ops *ops)
 {
 	enum { N = 3072 };
 	static float *a, *b, *c;
+	struct mat w = {NULL, N, N, false, MAT_BF16, NULL};
 	double best = 0;
 
 	if (!a) {
@@ -39,10 +41,14 @@ static double peak(void)
 		for (int i = 0; a && b && i < N * N; i++)
 			a[i] = b[i] = (float)(i % 13) * 0.01f;
 	}
-	for (int i = 0; a && b && c && i < 4; i++) {
+	w.data = b;
+	for (int i = 0; a && b && c && i < (ops->half ? 8 : 4); i++) {
 		double t = now(), rate;
 
-		dnnl_sgemm('N', 'N', N, N, N, 1, a, N, b, N, 0, c, N);
+		if (ops->half)
+			ops->linear_forward(ops, c, N, a, N, &w, NULL, N, false);
+		else
+			dnnl_sgemm('N', 'N', N, N, N, 1, a, N, b, N, 0, c, N);
 		rate = 2.0 * N * N * N / (now() - t);
 		best = rate > best ? rate : best;
 	}
@@ -78,6 +84,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	struct batch b = BATCH_INIT;
 	struct trainer_options o = {.clip = 1, .optimizer = optimizer_defaults(OPTIMIZER_ADAMW), .batch_tokens = 2048};
+	const struct ops *ops;
 	struct judge_step s;
 	struct prefstore *data;
 	struct trainer *t;
@@ -87,8 +94,11 @@ int main(int argc, char **argv)
 	double flops = 0, read = 0, train = 0, start, top[3];
 	int64_t batch, steps, tokens = 0, pairs;
 
-	if (argc != 5)
+	if (argc != 6)
 		return 2;
+	ops = ops_find(strcmp(argv[5], "bf16") ? "cpu" : "half");
+	if (!ops)
+		return 3;
 	batch = atoll(argv[3]);
 	steps = atoll(argv[4]);
 	data = prefstore_open(argv + 2, 1, ".", 0, &err);
@@ -97,8 +107,8 @@ int main(int argc, char **argv)
 	if (!data || model_open(&m, argv[1], MODEL_TRAIN, &err))
 		die(&err);
 	modeldir_forget(&m.dir);
-	top[0] = peak();
-	d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
+	top[0] = peak(ops);
+	d = decoder_new(&m, ops, DECODER_FORGET, &err);
 	pairs = batch * steps;
 	for (int64_t i = -1; d && i < steps; i++) { /* step -1 warms up */
 		struct pack p = PACK_INIT;
@@ -126,8 +136,8 @@ int main(int argc, char **argv)
 		pack_release(&p);
 	}
 	decoder_free(d);
-	top[1] = peak();
-	t = trainer_new(&m, ops_find("cpu"), &o, &err);
+	top[1] = peak(ops);
+	t = trainer_new(&m, ops, &o, &err);
 	for (int64_t i = -1; t && i < steps; i++) {
 		batch_clear(&b);
 		for (int64_t j = 0; j < batch; j++)
@@ -142,7 +152,7 @@ int main(int argc, char **argv)
 	}
 	if (!t)
 		die(&err);
-	top[2] = peak();
+	top[2] = peak(ops);
 	for (int i = 1; i < 3; i++)
 		top[0] = top[i] > top[0] ? top[i] : top[0];
 	getrusage(RUSAGE_SELF, &usage);
@@ -150,7 +160,7 @@ int main(int argc, char **argv)
 	       "\"ref_logp\":{\"tokens_per_second\":%.1f,\"pairs_per_second\":%.3f,\"share_of_peak\":%.3f},"
 	       "\"dpo_step\":{\"tokens_per_second\":%.1f,\"pairs_per_second\":%.3f,\"share_of_peak\":%.3f,"
 	       "\"peak_rss_mib\":%.0f,\"bytes_per_parameter\":%.1f}}\n",
-		omp_get_max_threads(), ops_find("cpu")->name, m.params.count, (long long)batch, top[0] / 1e9,
+		omp_get_max_threads(), ops->name, m.params.count, (long long)batch, top[0] / 1e9,
 		(double)tokens / read, (double)pairs / read, flops / read / top[0], (double)tokens / train,
 		(double)pairs / train, 3 * flops / train / top[0], (double)usage.ru_maxrss / 1024,
 		(double)usage.ru_maxrss * 1024 / (double)m.params.count);

@@ -2,7 +2,7 @@
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
 # peak, and as ratios to the oracle's eager PyTorch; what each optimizer costs; the speed of pref-fmt; and that of the
 # tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
-# BATCHES, STEPS, MODELS, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
+# RUNS, STEPS, MODELS, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -53,15 +53,20 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 	awk -v vocab="$vocab" -f "$here/lengths.awk" > "$tmp/pairs.jsonl"
 	"$BIN/tstream" import -o "$tmp/pairs.tsz" "$tmp/pairs.jsonl"
 	"$BIN/ref-logp" -q -m "$tmp/$model" -o "$tmp/ref.tsz" "$tmp/pairs.tsz"
-	for batch in ${BATCHES:-4 16}; do
-		ours=$("$BENCH/model" "$tmp/$model" "$tmp/ref.tsz" "$batch" "${STEPS:-3}")
-		echo "$model batch $batch: $ours"
+	for run in ${RUNS:-4:f32 16:f32 4:bf16 16:bf16}; do
+		batch=${run%:*} dtype=${run#*:}
+		if ! ours=$("$BENCH/model" "$tmp/$model" "$tmp/ref.tsz" "$batch" "${STEPS:-3}" "$dtype"); then
+			echo "$model batch $batch $dtype: not on this processor"
+			continue
+		fi
+		echo "$model batch $batch $dtype: $ours"
 		[ -d "$oracle" ] && "$PYTHON" -c 'import torch' 2>/dev/null && [ "$batch" = 4 ] || continue
-		peer=$("$PYTHON" -B "$oracle/torch_dpo.py" bench "$tmp/$model" "$tmp/pairs.jsonl" --dtype float32 \
+		peer=$("$PYTHON" -B "$oracle/torch_dpo.py" bench "$tmp/$model" "$tmp/pairs.jsonl" --dtype \
+			"$(echo "$dtype" | sed 's/f/float/')" \
 			--batch "$batch" --steps $((${STEPS:-3} + 1)) --threads "$threads" | tail -n 1)
-		echo "$model batch $batch, PyTorch: $peer"
+		echo "$model batch $batch $dtype, PyTorch: $peer"
 		mine=$(echo "$ours" | sed 's/.*"dpo_step"//')
-		echo "$model batch $batch, dpo-step to PyTorch: pairs/s" \
+		echo "$model batch $batch $dtype, dpo-step to PyTorch: pairs/s" \
 			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
 			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
 	done

@@ -598,6 +598,7 @@ ok "and nothing is written"
 cat >signals.py <<'EOF'
 import glob, os, shutil, signal, subprocess, sys, time
 what = sys.argv[1]
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
 if what == "interrupt":  # well into the run
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if os.path.exists("log"):

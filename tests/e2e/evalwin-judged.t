@@ -129,6 +129,9 @@ ok "no verdicts"
 } >ties.csv
 warned ties.csv '"all-ties","undecided"'
 ok "all ties"
+sed 's/tie/q/' ties.csv >all.csv
+evalwin --json all.csv | grep -q '"win_rate":100,.*"win_rate_interval":\[88.6[0-9]*,100\]'
+ok "all won: Wilson's interval" || note "$(evalwin --json all.csv)"
 {
 	sed 's/tie/q/' ties.csv
 	sed '1d; s/tie/q/; s/p,q/q,r/; s/,q,\([0-9]*\)$/,r,\1/' ties.csv
@@ -151,6 +154,18 @@ refused 1 "bad.jsonl: line 1: both sides are 'x'" '{"model_a":"x","model_b":"x",
 refused 3 "bad.jsonl: line 1: not JSON at byte 12" '{"winner":"a"'
 exits 4 "an unknown base" evalwin --baseline other plain.csv
 says "evalwin: no verdict is on the model 'other'" "... said so"
+{
+	echo model_a,model_b,winner,judge,question_id
+	i=0
+	while [ $i -lt 1001 ]; do
+		echo "x,y,model_b,user$i,$i"
+		i=$((i + 1))
+	done
+} >votes.csv
+exits 5 "a field with too many values" evalwin --by judge votes.csv
+says "evalwin: field 'judge' has more than 1000 values" "... said so"
+evalwin --json votes.csv | grep -q '"judges":\[\],'
+ok "judges who vote once are not compared"
 exits 2 "an option of streams" evalwin --beta 1 plain.csv
 says "evalwin: --beta has no effect on verdicts" "... said so"
 echo '{"prompt":[1],"chosen":[2],"rejected":[3],"logp.ref":[-1,-1],"logp.policy":[-1,-1]}' | tstream import -o x.tsz

@@ -460,6 +460,15 @@ assert two["warnings"] == ["rankings", "few-in-group"], two["warnings"]
 EOF
 $python several-check.py
 ok "two policies: groups, McNemar, pairs"
+sed 's/"logp.two": *\([^]]*\]\)/"x":0/; s/"logp.one": *\([^]]*\]\)/"logp.one":\1,"logp.two":\1/' several.jsonl |
+	$python -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    del r["x"]
+    print(json.dumps(r))' | tstream import -o twins.tsz
+evalwin --json --policy one --policy two twins.tsz | grep -q '"rankings","same-policies"\]'
+ok "two policies that are one"
 evalwin --policy one --policy two several.tsz >got && grep -q '^one  *180 ' got && grep -q '^two  *one  ' got
 ok "a row a policy"
 evalwin --json --policy one several.tsz | sed 's/^{//; s/}$//' >one.json
@@ -519,8 +528,12 @@ for m in a b; do
 		echo "{\"instruction\":\"$i\",\"generator_2\":\"$m\",\"preference\":1.$i,\"output_1\":\"x\",\"output_2\":\"y$m\",\"dataset\":\"d\"}"
 	done | gzip >$m.annotations.json.gz
 done
-sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >examples
-[ "$(wc -l <examples)" -eq 5 ] && sh -e examples >got && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
+ln -s "$root/examples"
+echo '{"prompt":"It was","completions":[" dull"]}' >base.jsonl
+echo '{"prompt":"It was","completions":[" great"]}' >new.jsonl
+echo '{"step":1,"loss":0.5}' >train.log
+sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >commands
+[ "$(wc -l <commands)" -eq 8 ] && sh -e commands >got && [ -s win.svg ] && [ -s report.html ] && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
 	grep -q '"rewards/margins"' result.json
 ok "the man page's examples"
 

@@ -119,7 +119,8 @@ static void load_bytes(float *restrict x, const uint8_t *restrict byte, int64_t 
 	}
 }
 
-static void store_bytes(uint8_t *restrict byte, const float *restrict x, int64_t from, int64_t n, float scale,
+/* Inlined twice, so that squares is known. */
+static inline void store_bytes(uint8_t *restrict byte, const float *restrict x, int64_t from, int64_t n, float scale,
 	bool squares, uint32_t noise)
 {
 	const int32_t base = (127 - (squares ? 31 : 15)) << 3, most = squares ? 255 : 127;
@@ -128,13 +129,16 @@ static void store_bytes(uint8_t *restrict byte, const float *restrict x, int64_t
 #pragma omp simd
 	for (int64_t i = 0; i < n; i++) {
 		float y = x[i] / scale, size = fabsf(y);
-		uint32_t random = moment_noise(noise, (uint32_t)(from + i));
-		int32_t code = (int32_t)((to_bits(size) + (random >> 12)) >> 20) - base;
-		int32_t low = squares ? size > 0 : (float)(int32_t)(random >> 8) * 0x1p-24f < size / least;
+		uint32_t random = moment_noise(noise, (uint32_t)(from + i)), sign = squares ? 0 : to_bits(y) >> 24 & 128;
+		int32_t code = (int32_t)((to_bits(size) + (random >> 12)) >> 20) - base, low;
 
+		if (squares)
+			low = size > 0;
+		else
+			low = (float)(int32_t)(random >> 8) * 0x1p-24f < size / least;
 		code = code < most ? code : most;
 		code = size < least ? low : code;
-		byte[i] = (uint8_t)(code | (!squares && y < 0 ? 128 : 0));
+		byte[i] = (uint8_t)((uint32_t)code | sign);
 	}
 }
 
@@ -153,6 +157,7 @@ static float largest(const float *x, int64_t n)
 {
 	float most = 0;
 
+#pragma omp simd reduction(max : most)
 	for (int64_t i = 0; i < n; i++)
 		most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
 	return most;
@@ -170,9 +175,11 @@ void VEC_NAME(moment_store)(const struct moment *m, const float *x, int64_t from
 		float scale = largest(x + i, k) / 1.875f;
 
 		m->scale[(from + i) / MOMENT_BLOCK] = scale;
-		if (scale > 0)
-			store_bytes(byte, x + i, from + i, k, scale, m->squares, noise);
-		else
+		if (!(scale > 0))
 			memset(byte, 0, (size_t)k);
+		else if (m->squares)
+			store_bytes(byte, x + i, from + i, k, scale, true, noise);
+		else
+			store_bytes(byte, x + i, from + i, k, scale, false, noise);
 	}
 }
