@@ -34,12 +34,7 @@ static int describe(const struct decode_options *o, const struct prefreader *in,
 		return -1;
 	for (size_t i = 0; i < sizeof of_tokens / sizeof *of_tokens; i++)
 		meta_remove(meta, of_tokens[i]);
-	for (size_t i = 0; i < meta->n;) {
-		if (strncmp(meta->entries[i].key, "logp.", 5))
-			i++;
-		else
-			meta_remove(meta, meta->entries[i].key);
-	}
+	meta_remove_all(meta, "logp.");
 	return cmd_add_prov(o->io, meta, inputs, err);
 }
 

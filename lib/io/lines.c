@@ -156,6 +156,16 @@ static int find_line(struct lines *l, size_t *n, struct err *err)
 	return check_size(l, *n, err);
 }
 
+/* Past the n bytes of a line, and its line break. */
+static void pass_line(struct lines *l, size_t n)
+{
+	l->at += n;
+	if (l->at < l->end) {
+		l->line++;
+		l->at++;
+	}
+}
+
 /* The record at data[at], which is not white space, up to the end of its line. */
 static int take_line(struct lines *l, struct lines_record *r, struct err *err)
 {
@@ -164,11 +174,22 @@ static int take_line(struct lines *l, struct lines_record *r, struct err *err)
 	if (find_line(l, &n, err))
 		return -1;
 	set_record(r, l->data + l->at, n, l->line);
-	l->at += n;
-	if (l->at < l->end) {
-		l->line++;
-		l->at++;
-	}
+	pass_line(l, n);
+	return 1;
+}
+
+int lines_next_plain(struct lines *l, struct lines_record *r, struct err *err)
+{
+	size_t n;
+
+	if (find_line(l, &n, err))
+		return -1;
+	if (l->at == l->end)
+		return 0;
+	*r = (struct lines_record){.text = l->data + l->at, .len = n, .line = l->line};
+	if (n && r->text[n - 1] == '\r' && l->at + n < l->end)
+		r->len--;
+	pass_line(l, n);
 	return 1;
 }
 

@@ -47,6 +47,12 @@ struct lines *lines_open(const char *path, size_t limit, struct sha256 *digest, 
 /* 1, 0 at the end of the file, -1. Errors name file and line; a record beyond the limit is ERR_LIMIT. */
 int lines_next(struct lines *l, struct lines_record *r, struct err *err);
 
+/*
+ * The next line of plain text as it stands, without its line break ("\n" or "\r\n"), blank ones too; instead of
+ * lines_next(), not between its calls.
+ */
+int lines_next_plain(struct lines *l, struct lines_record *r, struct err *err);
+
 void lines_close(struct lines *l); /* NULL is fine */
 
 #endif

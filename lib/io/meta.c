@@ -75,6 +75,16 @@ void meta_remove(struct meta *m, const char *key)
 	m->n--;
 }
 
+void meta_remove_all(struct meta *m, const char *prefix)
+{
+	for (size_t i = 0; i < m->n;) {
+		if (strncmp(m->entries[i].key, prefix, strlen(prefix)))
+			i++;
+		else
+			meta_remove(m, m->entries[i].key);
+	}
+}
+
 const char *meta_get(const struct meta *m, const char *key)
 {
 	bool found;

@@ -31,6 +31,7 @@ int meta_set(struct meta *m, const char *key, const char *value, struct err *err
 int meta_set_int(struct meta *m, const char *key, int64_t value, struct err *err);
 
 void meta_remove(struct meta *m, const char *key);
+void meta_remove_all(struct meta *m, const char *prefix); /* every key that begins so */
 
 /* The value, owned by m until it is set again; NULL where there is none. */
 const char *meta_get(const struct meta *m, const char *key);

@@ -151,7 +151,7 @@ struct decoder *decoder_new(const struct model *m, const struct ops *ops, enum d
 
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.m = m, .ops = ops, .memory = memory, .split = PACK_INIT};
+	*d = (struct decoder){.m = m, .ops = ops, .memory = memory, .next = PACK_INIT, .split = PACK_INIT};
 	d->layer = mem_new(memory != DECODER_FORGET ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
 	if (!d->layer) {
 		free(d);
@@ -164,7 +164,9 @@ void decoder_free(struct decoder *d)
 {
 	if (!d)
 		return;
+	pack_release(&d->next);
 	pack_release(&d->split);
+	free(d->pasts);
 	free(d->layer);
 	free(d->block);
 	free(d);

@@ -68,4 +68,35 @@ struct decoder_listener {
 void decoder_backward(struct decoder *d, const struct pack *p, const struct logp_row *rows,
 	const float *dlogp, float *grads, const struct decoder_listener *listener);
 
+/*
+ * Generation. Keys and values stay in pages (num/ops.h, struct past), which are the caller's and may be shared
+ * by sequences that begin alike.
+ *
+ *	decoder_start(d, token, n, page, err);           a prompt, all at once
+ *	logits = decoder_next_logits(d, 0, &one);
+ *	decoder_next(d, token, past, n, err);            then a token of each of n sequences, again and again
+ *
+ * What comes out for a sequence does not depend on which others go with it, to the bit. Where the rotation
+ * depends on a sequence's length, that must stay within the class of the prompt's and one token more: the caller
+ * sees to it with decoder_room().
+ */
+
+/* Floats of a page. */
+size_t decoder_page(const struct decoder *d);
+
+/* The longest sequence, in tokens, that a prompt of n tokens can grow to; at most the arch's positions. */
+int64_t decoder_room(const struct decoder *d, int64_t n);
+
+/* Computes the first n >= 1 tokens of a sequence into page[], one for each PAST_PAGE tokens. Errors as above. */
+int decoder_start(struct decoder *d, const int32_t *token, int64_t n, float *const *page, struct err *err);
+
+/* Computes token[i] at the last position of past[i], which has room for it, for n sequences. */
+int decoder_next(struct decoder *d, const int32_t *token, const struct past *past, int64_t n, struct err *err);
+
+/*
+ * The logits of what follows the last call's sequences from first on, [*n, vocab]: as many of the *n asked for as
+ * are computed at a time. The caller's until the next call.
+ */
+float *decoder_next_logits(struct decoder *d, int64_t first, int64_t *n);
+
 #endif

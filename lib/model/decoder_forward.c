@@ -144,8 +144,14 @@ static void attend(struct decoder *d, struct layer *y, int l, const struct pack 
 
 	project(d, y, decoder_read(d, &in, l, p->rows), l, p->rows);
 	decoder_turn(d, y->qkv, l, p->rows, false);
-	d->ops->attend_forward(d->ops, y->attended, y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s,
-		d->scratch);
+	if (d->past)
+		d->ops->keep(d->ops, y->qkv + at.k, y->qkv + at.v, &sizes, d->past, decoder_part(a, l), p->rows);
+	if (d->alone)
+		d->ops->attend_past(d->ops, y->attended, y->qkv + at.q, &sizes, d->past, decoder_part(a, l), p->rows,
+			d->scratch);
+	else
+		d->ops->attend_forward(d->ops, y->attended, y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes,
+			&s, d->scratch);
 	add_half(d, y->mid, y->x, y->attended, ROLE_OUT, ROLE_POST1, y->out1, y->post1, l, p->rows);
 }
 
@@ -184,13 +190,12 @@ void decoder_logits(struct decoder *d, int64_t first, int64_t n)
 	const struct arch *a = &d->m->arch;
 	struct mat w = decoder_head(d->m);
 
-	d->ops->linear_forward(d->ops, d->logits, w.out, d->head + first * w.in, w.in, &w,
-		model_vector(d->m, ROLE_HEAD, 0, true), n, false);
+	decoder_product(d, d->logits, w.out, d->head + first * w.in, &w, model_vector(d->m, ROLE_HEAD, 0, true), n, false);
 	if (a->logit_cap != 0)
 		d->ops->soft_cap(d->ops, d->logits, n * w.out, a->logit_cap);
 }
 
-static int check_pack(const struct decoder *d, const struct pack *p, struct err *err)
+int decoder_check(const struct decoder *d, const struct pack *p, struct err *err)
 {
 	const struct arch *a = &d->m->arch;
 
@@ -251,27 +256,34 @@ void decoder_drop(struct decoder *d, const struct dropout *drop)
 	d->drop = *drop;
 }
 
-int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row *rows, struct err *err)
+void decoder_walk(struct decoder *d, const struct pack *p)
 {
 	const struct arch *a = &d->m->arch;
 	const struct ops *ops = d->ops;
 	struct mat embed = model_mat(d->m, ROLE_EMBED, 0), places = model_mat(d->m, ROLE_PLACES, 0);
-	const struct pack *p = check_pack(d, given, err) ? NULL : choose_pack(d, given, err);
 
-	if (!p || decoder_reserve(d, p->rows, p->counted, p->longest, err))
-		return -1;
 	set_turns(d, p);
 	adapter_refresh(d->m, ops_find("cpu"));
 	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);
 	for (int64_t l = 0; l < a->layers; l++)
 		decoder_layer(d, layer_of(d, l), (int)l, p, l + 1 == a->layers ? d->last : layer_of(d, l + 1)->x);
 	norm(d, d->normed, d->last_stat, d->last, ROLE_NORM, 0, p->rows);
-	ops->gather(ops, d->head, d->normed, p->row, p->counted, a->hidden);
+}
+
+int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row *rows, struct err *err)
+{
+	const struct arch *a = &d->m->arch;
+	const struct pack *p = decoder_check(d, given, err) ? NULL : choose_pack(d, given, err);
+
+	if (!p || decoder_reserve(d, p->rows, p->counted, p->longest, err))
+		return -1;
+	decoder_walk(d, p);
+	d->ops->gather(d->ops, d->head, d->normed, p->row, p->counted, a->hidden);
 	for (int64_t i = 0; i < p->counted; i += d->chunk) {
 		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
 
 		decoder_logits(d, i, n);
-		ops->logp_forward(ops, rows + i, d->logits, p->target + i, n, a->vocab);
+		d->ops->logp_forward(d->ops, rows + i, d->logits, p->target + i, n, a->vocab);
 	}
 	return 0;
 }

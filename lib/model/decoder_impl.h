@@ -1,4 +1,7 @@
-/* What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_backward.c, decoder_linear.c. */
+/*
+ * What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_next.c, decoder_backward.c,
+ * decoder_linear.c.
+ */
 #ifndef MODEL_DECODER_IMPL_H
 #define MODEL_DECODER_IMPL_H
 
@@ -33,6 +36,12 @@ struct decoder {
 	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
 	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
 	float *scratch;
+	/* Of a pass that generates: what its rows see and where they are kept; else NULL. */
+	const struct past *past;
+	bool alone; /* each row by itself, with its past */
+	struct past *pasts;
+	size_t pasts_cap;
+	struct pack next;
 	float *low, *wet, *wide, *dgain; /* an adapter's: [rows, rank], [rows, in], [rows, out], [out] */
 	struct dropout drop;		 /* of this pass */
 	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
@@ -47,6 +56,12 @@ static inline int64_t q_width(const struct arch *a)
 static inline int64_t kv_width(const struct arch *a)
 {
 	return a->kv_heads * a->head_dim;
+}
+
+/* Floats of a page before a layer's part. */
+static inline int64_t decoder_part(const struct arch *a, int l)
+{
+	return l * 2 * kv_width(a) * PAST_PAGE;
 }
 
 /* Where a row's queries, keys and values begin, and how far one head is from the next. */
@@ -79,6 +94,15 @@ void decoder_turn(const struct decoder *d, float *qkv, int l, int64_t rows, bool
 
 /* d->acted: act(gate) * up, or act(up). */
 void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows);
+
+/* Tokens within the vocabulary, sequences within learned positions? */
+int decoder_check(const struct decoder *d, const struct pack *p, struct err *err);
+
+/* All rows from embeddings to d->normed. */
+void decoder_walk(struct decoder *d, const struct pack *p);
+/* y = x times w, plus bias unless NULL; added if add. */
+void decoder_product(const struct decoder *d, float *y, int64_t ldy, const float *x, const struct mat *w,
+	const float *bias, int64_t rows, bool add);
 
 /* y = what role's matrix, and the adapter, make of x, with the bias; added if add. */
 void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,

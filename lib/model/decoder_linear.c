@@ -6,6 +6,13 @@
 
 #include "model/decoder_impl.h"
 
+/* A pass that generates has rows that see nothing of each other, not even by rounding. */
+void decoder_product(const struct decoder *d, float *y, int64_t ldy, const float *x, const struct mat *w,
+	const float *bias, int64_t rows, bool add)
+{
+	(d->alone ? d->ops->linear_apart : d->ops->linear_forward)(d->ops, y, ldy, x, w->in, w, bias, rows, add);
+}
+
 /* A's input: x, or what dropout leaves of it. */
 static const float *wet(const struct decoder *d, const float *x, const struct adapter_part *t, int64_t rows)
 {
@@ -23,7 +30,7 @@ static const float *go_low(const struct decoder *d, const float *x, const struct
 {
 	const float *in = wet(d, x, t, rows);
 
-	d->ops->linear_forward(d->ops, d->low, t->a.out, in, t->a.in, &t->a, NULL, rows, false);
+	decoder_product(d, d->low, t->a.out, in, &t->a, NULL, rows, false);
 	d->ops->scale(d->ops, d->low, t->scale, rows * t->a.out);
 	return in;
 }
@@ -32,8 +39,8 @@ static const float *go_low(const struct decoder *d, const float *x, const struct
 static void go_wide(const struct decoder *d, const float *x, const struct mat *w, const struct adapter_part *t,
 	int64_t rows)
 {
-	d->ops->linear_forward(d->ops, d->wide, w->out, x, w->in, w, NULL, rows, false);
-	d->ops->linear_forward(d->ops, d->wide, w->out, d->low, t->b.in, &t->b, NULL, rows, true);
+	decoder_product(d, d->wide, w->out, x, w, NULL, rows, false);
+	decoder_product(d, d->wide, w->out, d->low, &t->b, NULL, rows, true);
 }
 
 void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
@@ -45,7 +52,7 @@ void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float 
 	struct adapter_part t;
 
 	if (!adapter_of(d->m, role, l, &t)) {
-		ops->linear_forward(ops, y, ldy, x, w.in, &w, bias, rows, add);
+		decoder_product(d, y, ldy, x, &w, bias, rows, add);
 		return;
 	}
 	go_low(d, x, &t, rows);
@@ -54,8 +61,8 @@ void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float 
 		ops->stretch_forward(ops, y, ldy, d->wide, t.gains, bias, rows, w.out, add);
 		return;
 	}
-	ops->linear_forward(ops, y, ldy, x, w.in, &w, bias, rows, add);
-	ops->linear_forward(ops, y, ldy, d->low, t.b.in, &t.b, NULL, rows, true);
+	decoder_product(d, y, ldy, x, &w, bias, rows, add);
+	decoder_product(d, y, ldy, d->low, &t.b, NULL, rows, true);
 }
 
 /* The magnitudes' gradients; d->wide becomes the gradient of what they were multiplied with. */

@@ -65,6 +65,21 @@ int pack_add(struct pack *p, const int32_t *tokens, const int64_t *seg, int k, c
 	return 0;
 }
 
+int pack_add_next(struct pack *p, int32_t token, int64_t before, struct err *err)
+{
+	if (reserve(p, 1, 1, 0, err))
+		return -1;
+	p->group[p->groups] = p->spans;
+	p->span[p->spans] = (struct span){p->rows, 1, p->rows, before};
+	p->end[p->spans++] = p->counted;
+	p->token[p->rows] = token;
+	p->pos[p->rows++] = (int32_t)before;
+	if (before + 1 > p->longest)
+		p->longest = before + 1;
+	p->group[++p->groups] = p->spans;
+	return 0;
+}
+
 int64_t pack_length(const struct pack *p, int64_t s)
 {
 	return p->span[s].prefix_len + p->span[s].len + 1;

@@ -44,6 +44,9 @@ struct pack {
 int pack_add(struct pack *p, const int32_t *tokens, const int64_t *seg, int k, const int64_t *uncounted,
 	struct err *err);
 
+/* Adds a record of one row alone, which follows so many tokens that are not in the pack. */
+int pack_add_next(struct pack *p, int32_t token, int64_t before, struct err *err);
+
 /*
  * Makes out the same records with prompts shared only by completions whose sequences, prompt and completion
  * together, are of one kind by their length; counted tokens keep their order.

@@ -20,6 +20,14 @@ struct kernels {
 	void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
+	/* c += a times b as above, a as it is. An element of c is the same, to the bit, whatever m and n are. */
+	void (*gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+		int64_t ldb, float *c, int64_t ldc);
+
+	/* The same, to the bit, of b's floats, where b is BF16 and stored transposed. NULL: there is none. */
+	void (*gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
+		int64_t ldb, float *c, int64_t ldc);
+
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
 	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
@@ -46,6 +54,10 @@ struct kernels {
 		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
+
+	/* One row, of out and q, for the query heads of one key-value head; scratch as above. */
+	void (*attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
+		int64_t at, int64_t kv_head, float *scratch);
 
 	void (*act_forward)(float *y, const float *gate, const float *up, int64_t from, int64_t to,
 		enum act_kind kind);

@@ -18,6 +18,7 @@
 #define TILE_N 768
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
+#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -37,6 +38,20 @@ static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n
 		for (int64_t i = 0; i < m; i += tm)
 			k->gemm(ta, tb, least(tm, m - i), least(tn, n - j), depth, a + (ta ? i : i * lda), lda,
 				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
+}
+
+/* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
+static void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
+	int64_t from, int64_t to, bool add)
+{
+	for (int64_t r = 0; r < rows; r++) {
+		if (add && bias)
+			k->add(y + r * ldy, bias, 1, from, to);
+		else if (bias)
+			memcpy(y + r * ldy + from, bias + from, sizeof *y * (size_t)(to - from));
+		else if (!add)
+			memset(y + r * ldy + from, 0, sizeof *y * (size_t)(to - from));
+	}
 }
 
 static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
@@ -103,15 +118,51 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 {
 	if (bias) {
 #pragma omp parallel for
-		for (int64_t r = 0; r < rows; r++) {
-			if (add)
-				ops->kernels->add(y + r * ldy, bias, 1, 0, w->out);
-			else
-				memcpy(y + r * ldy, bias, sizeof *y * (size_t)w->out);
-		}
+		for (int64_t r = 0; r < rows; r++)
+			begin_linear(ops->kernels, y + r * ldy, ldy, bias, 1, 0, w->out, add);
 		add = true;
 	}
 	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
+}
+
+/*
+ * Columns from to to of rows of y += x times w: panel by panel where w has no floats, or many rows would look for
+ * them all over again.
+ */
+static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
+	int64_t rows, int64_t from, int64_t to)
+{
+	bool tb = !w->in_first;
+	int64_t all = mat_columns(w), n = to - from;
+	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
+
+	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
+		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from), all,
+			y + from, ldy);
+		return;
+	}
+	if (w->type == MAT_BF16 && tb && rows <= FEW && ops->kernels->gemm_apart_bf16) {
+		ops->kernels->gemm_apart_bf16(rows, n, w->in, x, ldx, (const uint16_t *)w->data + from * all, all, y + from, ldy);
+		return;
+	}
+	for (int64_t k = 0; k < w->in; k += PANEL_K) {
+		int64_t deep = least(PANEL_K, w->in - k), ld = tb ? PANEL_K : COLUMNS;
+
+		mat_load(ops, panel, ld, w, tb ? from : k, tb ? n : deep, tb ? k : from, tb ? deep : n);
+		ops->kernels->gemm_apart(tb, rows, n, deep, x + k, ldx, panel, ld, y + from, ldy);
+	}
+}
+
+static void linear_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
+	const struct mat *w, const float *bias, int64_t rows, bool add)
+{
+#pragma omp parallel for schedule(dynamic)
+	for (int64_t from = 0; from < w->out; from += COLUMNS) {
+		int64_t to = least(from + COLUMNS, w->out);
+
+		begin_linear(ops->kernels, y, ldy, bias, rows, from, to, add);
+		add_apart(ops, y, ldy, x, ldx, w, rows, from, to);
+	}
 }
 
 static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
@@ -263,6 +314,39 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 		for (int64_t h = 0; h < a->kv_heads; h++)
 			ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span,
 				s->group[g], s->group[g + 1], h, scratch + omp_get_thread_num() * each);
+}
+
+static void keep(const struct ops *ops, const float *k, const float *v, const struct attention *a,
+	const struct past *past, int64_t at, int64_t rows)
+{
+	int64_t d = a->head_dim;
+
+	(void)ops;
+#pragma omp parallel for collapse(2)
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t h = 0; h < a->kv_heads; h++) {
+			int64_t last = past[r].len - 1, place = last % PAST_PAGE, own = r * a->ld + h * a->kv_step;
+			float *part = past[r].page[last / PAST_PAGE] + at + h * 2 * d * PAST_PAGE;
+
+			for (int64_t f = 0; f < d; f++)
+				part[f * PAST_PAGE + place] = k[own + f];
+			memcpy(part + (PAST_PAGE + place) * d, v + own, sizeof *v * (size_t)d);
+		}
+}
+
+static void attend_past(const struct ops *ops, float *out, const float *q, const struct attention *a,
+	const struct past *past, int64_t at, int64_t rows, float *scratch)
+{
+	int64_t longest = 0, each;
+
+	for (int64_t r = 0; r < rows; r++)
+		longest = past[r].len > longest ? past[r].len : longest;
+	each = scratch_each(ops, longest, a->head_dim);
+#pragma omp parallel for collapse(2) schedule(dynamic)
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t h = 0; h < a->kv_heads; h++)
+			ops->kernels->attend_past(out + r * a->heads * a->head_dim, q + r * a->ld, a, &past[r], at, h,
+				scratch + omp_get_thread_num() * each);
 }
 
 static void act_forward(const struct ops *ops, float *y, const float *gate, const float *up, int64_t n,
@@ -433,10 +517,10 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, linear_backward_x, mat_load, linear_backward_w, embed_forward, \
-			embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, attend_backward, \
-			act_forward, act_backward, gather, scatter, soft_cap, logp_forward, logp_backward, \
-			stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
+		its_name, its_kernels, its_half, linear_forward, linear_apart, linear_backward_x, mat_load, linear_backward_w, \
+			embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
+			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
+			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 
 static const struct ops reference = TABLE("reference", &kernels_reference, false);

@@ -98,6 +98,18 @@ struct attention {
 	int64_t window; /* a row sees the last so many positions, its own among them; 0: all */
 };
 
+/*
+ * Keys and values of rows that were computed earlier, which a row sees: those of position j, and it is the row's
+ * own that is the last, in page j / PAST_PAGE. A page has a part for each layer, at a distance that the caller
+ * says; a part has, for each key-value head, keys[head_dim][PAST_PAGE], then values[PAST_PAGE][head_dim].
+ */
+#define PAST_PAGE 64
+
+struct past {
+	float *const *page;
+	int64_t len; /* positions, the row's own included; at least 1 */
+};
+
 enum norm_kind { NORM_LAYER, NORM_RMS };
 
 /* A norm's sizes. A row has parts pieces of n features side by side, each normed alone with the same gain. */
@@ -187,6 +199,13 @@ struct ops {
 	void (*linear_forward)(const struct ops *ops, float *y, int64_t ldy, const float *x,
 		int64_t ldx, const struct mat *w, const float *bias, int64_t rows, bool add);
 
+	/*
+	 * The same for few rows, bound by reading the weights. Each row comes out as if it were computed alone, to
+	 * the bit; which is not what linear_forward() would give.
+	 */
+	void (*linear_apart)(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
+		const struct mat *w, const float *bias, int64_t rows, bool add);
+
 	/* dx[rows, in] = dy times w transposed; added if add. */
 	void (*linear_backward_x)(const struct ops *ops, float *dx, int64_t ldx, const float *dy,
 		int64_t ldy, const struct mat *w, int64_t rows, bool add);
@@ -240,6 +259,17 @@ struct ops {
 		const float *dout, const float *out, const float *lse, const float *q,
 		const float *k, const float *v, const struct attention *a, const struct spans *s,
 		float *scratch);
+
+	/* Keeps the keys and values of rows, each at the last position of its past; at: floats of a page before the part. */
+	void (*keep)(const struct ops *ops, const float *k, const float *v, const struct attention *a,
+		const struct past *past, int64_t at, int64_t rows);
+
+	/*
+	 * out[rows, heads * head_dim] from q and what each row sees in its past. Each row as if it were computed
+	 * alone, to the bit. scratch: as for attend_forward().
+	 */
+	void (*attend_past)(const struct ops *ops, float *out, const float *q, const struct attention *a,
+		const struct past *past, int64_t at, int64_t rows, float *scratch);
 
 	/* y = act(gate) * up, or act(gate) where up is NULL; n elements. */
 	void (*act_forward)(const struct ops *ops, float *y, const float *gate, const float *up,

@@ -20,6 +20,12 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float 
 		}
 }
 
+static void gemm_apart(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc)
+{
+	gemm(false, tb, m, n, k, a, lda, b, ldb, c, ldc, true);
+}
+
 static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
 	int64_t from, int64_t to, const struct norm *s)
 {
@@ -124,10 +130,10 @@ static int64_t first_key(const struct attention *a, int64_t position)
 	return a->window && position >= a->window ? position - a->window + 1 : 0;
 }
 
-/* What the softmax takes for one query and key, and its derivative by their product. */
-static double score(const struct attention *a, const float *q, const float *k, double *slope)
+/* What the softmax takes for the product of a query and a key, and its derivative by that. */
+static double score(const struct attention *a, double product, double *slope)
 {
-	double s = a->scale * dot(q, k, a->head_dim), t;
+	double s = a->scale * product, t;
 
 	*slope = a->scale;
 	if (a->cap == 0)
@@ -151,8 +157,8 @@ static void attend_forward(float *out, float *lse, const float *q, const float *
 				double most = -INFINITY, sum = 0;
 
 				for (int64_t j = first; j <= last; j++) {
-					scratch[j] = (float)score(a, q + row * a->ld + h * a->q_step,
-						k + key_row(&span[s], j) * a->ld + at, &slope);
+					scratch[j] = (float)score(a, dot(q + row * a->ld + h * a->q_step,
+						k + key_row(&span[s], j) * a->ld + at, d), &slope);
 					most = fmax(most, scratch[j]);
 				}
 				for (int64_t j = first; j <= last; j++)
@@ -166,6 +172,37 @@ static void attend_forward(float *out, float *lse, const float *q, const float *
 					out[(row * a->heads + h) * d + f] = (float)o;
 				}
 			}
+}
+
+static void attend_past(float *out, const float *q, const struct attention *a, const struct past *past, int64_t at,
+	int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, first = first_key(a, past->len - 1);
+
+	at += kv_head * 2 * d * PAST_PAGE;
+	for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++) {
+		double most = -INFINITY, sum = 0, slope;
+
+		for (int64_t j = first; j < past->len; j++) {
+			const float *k = past->page[j / PAST_PAGE] + at + j % PAST_PAGE;
+			double product = 0;
+
+			for (int64_t f = 0; f < d; f++)
+				product += (double)q[h * a->q_step + f] * k[f * PAST_PAGE];
+			scratch[j] = (float)score(a, product, &slope);
+			most = fmax(most, scratch[j]);
+		}
+		for (int64_t j = first; j < past->len; j++)
+			sum += exp(scratch[j] - most);
+		for (int64_t f = 0; f < d; f++) {
+			double o = 0;
+
+			for (int64_t j = first; j < past->len; j++)
+				o += exp(scratch[j] - most) / sum *
+					past->page[j / PAST_PAGE][at + (PAST_PAGE + j % PAST_PAGE) * d + f];
+			out[h * d + f] = (float)o;
+		}
+	}
 }
 
 /* Zeros where the gradients of one key-value head and its query heads will be added up. */
@@ -201,7 +238,7 @@ static void attend_backward(float *dq, float *dk, float *dv, const float *dout, 
 
 				for (int64_t j = first_key(a, last); j <= last; j++) {
 					int64_t at_key = key_row(&span[s], j) * a->ld + at;
-					double p = exp(score(a, qr, k + at_key, &slope) - lse[row * a->heads + h]);
+					double p = exp(score(a, dot(qr, k + at_key, d), &slope) - lse[row * a->heads + h]);
 					double ds = p * (dot(dor, v + at_key, d) - mean) * slope;
 
 					for (int64_t f = 0; f < d; f++) {
@@ -335,6 +372,8 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 const struct kernels kernels_reference = {
 	"reference",
 	gemm,
+	gemm_apart,
+	NULL,
 	reference_mat_load,
 	reference_to_half,
 	norm_forward,
@@ -344,6 +383,7 @@ const struct kernels kernels_reference = {
 	attend_forward,
 	attend_backward,
 	attend_scratch,
+	attend_past,
 	act_forward,
 	act_backward,
 	soft_cap,

@@ -117,12 +117,19 @@ static void products_are_those_of_the_floats(void **state)
 			EACH_BACKEND(ops)
 			{
 				y2 = calloc((size_t)(rows * out), sizeof *y2);
-				dx2 = calloc((size_t)(rows * in), sizeof *dx2);
+				dx2 = calloc((size_t)(rows * in + out), sizeof *dx2);
 				assert_true(y2 && dx2);
 				ops->linear_forward(ops, y2, out, x, in, &m.w, NULL, rows, true);
 				check_close("y", y2, y, rows * out, 2e-5);
 				ops->linear_backward_x(ops, dx2, in, dy, out, &m.w, rows, false);
 				check_close("dx", dx2, dx, rows * in, 2e-5);
+				memset(y2, 0, sizeof *y2 * (size_t)(rows * out));
+				ops->linear_apart(ops, y2, out, x, in, &m.w, NULL, rows, true);
+				check_close("y apart", y2, y, rows * out, 2e-5);
+				for (int64_t r = 0; r < rows; r += 3) { /* a row alone, to the bit */
+					ops->linear_apart(ops, dx2, out, x + r * in, in, &m.w, NULL, 1, false);
+					assert_memory_equal(dx2, y2 + r * out, sizeof *y2 * (size_t)out);
+				}
 				free(y2), free(dx2);
 			}
 			free(x), free(dy), free(y), free(dx);

@@ -10,43 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "model/decoder.h"
+#include "tests/unit/support/tiny.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* ---- models from nothing */
-
-static char folder[] = "/tmp/test_model.XXXXXX";
-
-static int setup(void **state)
-{
-	(void)state;
-	assert_non_null(mkdtemp(folder));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return rmdir(folder);
-}
-
-static void init(struct model *m, const char *config, uint64_t seed)
-{
-	struct err err = ERR_INIT;
-	char path[60];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/config.json", folder);
-	f = fopen(path, "w");
-	assert_true(f && fputs(config, f) >= 0 && fclose(f) == 0);
-	if (model_init(m, path, seed, &err))
-		fail_msg("%s: %s", config, err.text);
-	unlink(path);
-}
 
 static double spread(const float *x, size_t n)
 {
@@ -89,10 +60,10 @@ static void random_weights_are_as_transformers_makes_them(void **state)
 		size_t same = 0;
 
 		omp_set_num_threads(3);
-		init(&m, all[c].config, 7);
+		tiny_init(&m, all[c].config, 7);
 		omp_set_num_threads(1);
-		init(&again, all[c].config, 7);
-		init(&other, all[c].config, 8);
+		tiny_init(&again, all[c].config, 7);
+		tiny_init(&other, all[c].config, 8);
 		assert_memory_equal(m.weights, again.weights, m.params.count * sizeof *m.weights);
 		for (size_t i = 0; i < m.params.n; i++) {
 			const struct param *p = &m.params.param[i];
@@ -127,7 +98,7 @@ static void matrices_are_found(void **state)
 	struct mat w;
 
 	(void)state;
-	init(&m, "{\"model_type\":\"gpt2\",\"vocab_size\":11,\"n_embd\":6,\"n_layer\":2,\"n_head\":2,\"n_inner\":7}", 1);
+	tiny_init(&m, "{\"model_type\":\"gpt2\",\"vocab_size\":11,\"n_embd\":6,\"n_layer\":2,\"n_head\":2,\"n_inner\":7}", 1);
 	w = model_mat(&m, ROLE_UP, 1);
 	assert_ptr_equal(w.data, m.weights + params_find(&m.params, ROLE_UP, 1, false)->offset);
 	assert_int_equal(w.out, 7);
@@ -141,7 +112,7 @@ static void matrices_are_found(void **state)
 	assert_null(model_vector(&m, ROLE_EMBED, 0, true));
 	assert_ptr_not_equal(model_vector(&m, ROLE_NORM1, 0, false), model_vector(&m, ROLE_NORM1, 1, false));
 	model_release(&m);
-	init(&m, "{\"model_type\":\"llama\",\"vocab_size\":11,\"hidden_size\":8,\"num_hidden_layers\":2,"
+	tiny_init(&m, "{\"model_type\":\"llama\",\"vocab_size\":11,\"hidden_size\":8,\"num_hidden_layers\":2,"
 		 "\"intermediate_size\":7,\"num_attention_heads\":2}", 1);
 	assert_false(model_mat(&m, ROLE_UP, 1).in_first);
 	assert_non_null(model_mat(&m, ROLE_HEAD, 0).data);
@@ -150,14 +121,14 @@ static void matrices_are_found(void **state)
 	assert_null(model_vector(&m, ROLE_NORM1, 0, true));
 	assert_null(model_vector(&m, ROLE_Q, 0, true));
 	model_release(&m);
-	init(&m, "{\"model_type\":\"phi3\",\"vocab_size\":11,\"hidden_size\":8,\"num_hidden_layers\":2,"
+	tiny_init(&m, "{\"model_type\":\"phi3\",\"vocab_size\":11,\"hidden_size\":8,\"num_hidden_layers\":2,"
 		 "\"intermediate_size\":7,\"num_attention_heads\":2}", 1);
 	w = model_mat(&m, ROLE_UP, 1); /* the lower half of gate_up_proj */
 	assert_ptr_equal(w.data, m.weights + params_find(&m.params, ROLE_GATE_UP, 1, false)->offset + 7 * 8);
 	assert_int_equal(w.out, 7);
 	assert_ptr_equal(model_mat(&m, ROLE_GATE, 1).data, (const float *)w.data - 7 * 8);
 	model_release(&m);
-	init(&m, "{\"model_type\":\"gptj\",\"vocab_size\":11,\"n_embd\":8,\"n_layer\":1,\"n_head\":2,\"rotary_dim\":2,"
+	tiny_init(&m, "{\"model_type\":\"gptj\",\"vocab_size\":11,\"n_embd\":8,\"n_layer\":1,\"n_head\":2,\"rotary_dim\":2,"
 		 "\"tie_word_embeddings\":true}", 1);
 	assert_null(model_mat(&m, ROLE_HEAD, 0).data);
 	assert_non_null(model_vector(&m, ROLE_HEAD, 0, true));
@@ -282,53 +253,6 @@ static void packs_are_split(void **state)
 
 /* ---- the decoder */
 
-static const char *const tiny[] = {
-	"{\"model_type\":\"gpt2\",\"vocab_size\":19,\"n_embd\":6,\"n_layer\":2,\"n_head\":2,\"n_positions\":12,"
-	"\"initializer_range\":0.4}",
-	"{\"model_type\":\"gpt2\",\"vocab_size\":19,\"n_embd\":6,\"n_layer\":1,\"n_head\":3,\"n_positions\":12,\"n_inner\":5,"
-	"\"activation_function\":\"gelu\",\"tie_word_embeddings\":false,\"scale_attn_weights\":false,"
-	"\"initializer_range\":0.4}",
-	"{\"model_type\":\"llama\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":4,\"initializer_range\":0.4}",
-	"{\"model_type\":\"llama\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":7,\"num_hidden_layers\":1,"
-	"\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":2,\"attention_bias\":true,\"mlp_bias\":true,"
-	"\"tie_word_embeddings\":true,\"initializer_range\":0.4,\"rope_theta\":100,"
-	"\"rope_scaling\":{\"type\":\"linear\",\"factor\":1.5}}",
-	"{\"model_type\":\"gptj\",\"vocab_size\":19,\"n_embd\":12,\"n_layer\":2,\"n_head\":2,\"n_inner\":5,\"rotary_dim\":4,"
-	"\"initializer_range\":0.4}",
-	"{\"model_type\":\"gpt_neox\",\"vocab_size\":19,\"hidden_size\":12,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"rotary_pct\":0.7,\"tie_word_embeddings\":true,\"initializer_range\":0.4}",
-	"{\"model_type\":\"gpt_neox\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":1,"
-	"\"num_attention_heads\":3,\"rotary_pct\":1,\"use_parallel_residual\":false,\"initializer_range\":0.4}",
-	"{\"model_type\":\"mistral\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":3,\"initializer_range\":0.4}",
-	"{\"model_type\":\"qwen2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"use_sliding_window\":true,"
-	"\"sliding_window\":2,\"max_window_layers\":1,\"initializer_range\":0.4}",
-	"{\"model_type\":\"qwen3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":2,\"head_dim\":4,\"attention_bias\":true,"
-	"\"initializer_range\":0.4}",
-	"{\"model_type\":\"gemma\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"initializer_range\":0.3}",
-	"{\"model_type\":\"gemma2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":3,"
-	"\"attn_logit_softcapping\":2,\"final_logit_softcapping\":1.5,\"query_pre_attn_scalar\":3,"
-	"\"initializer_range\":0.3}",
-	"{\"model_type\":\"gemma3_text\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":2,"
-	"\"sliding_window_pattern\":2,\"rope_theta\":100,\"rope_local_base_freq\":10,\"query_pre_attn_scalar\":3,"
-	"\"initializer_range\":0.3}",
-	"{\"model_type\":\"phi3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":6,\"partial_rotary_factor\":0.7,"
-	"\"original_max_position_embeddings\":5,\"max_position_embeddings\":9,\"rope_scaling\":{\"type\":\"longrope\","
-	"\"short_factor\":[1,2],\"long_factor\":[2,5]},\"initializer_range\":0.4}",
-	"{\"model_type\":\"olmo2\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"initializer_range\":0.4}",
-	"{\"model_type\":\"smollm3\",\"vocab_size\":19,\"hidden_size\":6,\"intermediate_size\":5,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":2,\"num_key_value_heads\":1,\"head_dim\":4,\"no_rope_layer_interval\":2,"
-	"\"use_sliding_window\":true,\"sliding_window\":3,\"initializer_range\":0.4}",
-};
-
 /* Records of every kind: k = 2, 1 and 3, without a prompt, completions of one token, tokens that do not count. */
 static const int32_t words[] = {
 	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0, 3, 1, 4, 1, 5, 9, 2, 6, 5};
@@ -399,18 +323,6 @@ static void close_pass(struct pass *c)
 	free((void *)(uintptr_t)c->weights);
 }
 
-/* A model whose gains and biases are not what initialisation leaves. */
-static void init_rough(struct model *m, const char *config, uint64_t seed)
-{
-	float *noise;
-
-	init(m, config, seed);
-	noise = check_random(seed + 100, (int64_t)m->params.count, 0.2);
-	for (size_t i = 0; i < m->params.count; i++)
-		m->weights[i] += noise[i];
-	free(noise);
-}
-
 static float *logps(const struct pass *c)
 {
 	float *x = calloc((size_t)c->pack->counted + 1, sizeof *x);
@@ -425,13 +337,13 @@ static void whole_gradient(void **state)
 {
 	(void)state;
 	omp_set_num_threads(1);
-	for (size_t i = 0; i < COUNT(tiny); i++) {
+	for (size_t i = 0; i < tiny_configs; i++) {
 		struct pack p = PACK_INIT;
 		struct model m;
 		struct pass c;
 		float *grads;
 
-		init_rough(&m, tiny[i], i);
+		tiny_init_rough(&m, tiny_config[i], i);
 		add_records(&p);
 		open_pass(&c, &m, "reference", &p);
 		grads = pass_gradient(&c);
@@ -458,7 +370,7 @@ static void gradients_are_added(void **state)
 	float *once, *twice;
 
 	(void)state;
-	init_rough(&m, tiny[2], 1);
+	tiny_init_rough(&m, tiny_config[2], 1);
 	add_records(&p);
 	open_pass(&c, &m, "cpu", &p);
 	once = pass_gradient(&c);
@@ -518,15 +430,15 @@ static void add_random_records(struct pack *p, int n, int vocab, uint64_t seed)
 static void backends_agree(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(tiny) + COUNT(odd); i++) {
-		bool small = i < COUNT(tiny);
+	for (size_t i = 0; i < tiny_configs + COUNT(odd); i++) {
+		bool small = i < tiny_configs;
 		struct pack p = PACK_INIT;
 		struct model m;
 		struct pass ref, cpu;
 		float *want, *got, *want_logps, *got_logps;
 		char what[40];
 
-		init_rough(&m, small ? tiny[i] : odd[i - COUNT(tiny)], i);
+		tiny_init_rough(&m, small ? tiny_config[i] : odd[i - tiny_configs], i);
 		if (small)
 			add_records(&p);
 		else
@@ -585,7 +497,7 @@ static void shared_prompts_change_nothing(void **state)
 		int32_t tokens[100];
 		int64_t seg[5] = {0}, none[3] = {0};
 
-		init_rough(&m, odd[i / 4], i);
+		tiny_init_rough(&m, odd[i / 4], i);
 		for (int t = 0; t < 100; t++)
 			tokens[t] = abs((int)r[t]) % 307;
 		free(r);
@@ -644,7 +556,7 @@ static void same_bits_at_any_thread_count(void **state)
 		struct logp_row *rows = NULL;
 		struct model m;
 
-		init_rough(&m, odd[i / 2], i);
+		tiny_init_rough(&m, odd[i / 2], i);
 		add_random_records(&p, 12, 307, i);
 		for (size_t t = 0; t < COUNT(threads); t++) {
 			struct pass c;
@@ -686,7 +598,7 @@ static void logits_come_in_chunks(void **state)
 	struct model m;
 
 	(void)state;
-	init_rough(&m, config, 1);
+	tiny_init_rough(&m, config, 1);
 	for (int i = 0; i < 600; i++)
 		tokens[i] = i * 109 % 65536;
 	for (int h = 0; h < 2; h++) {
@@ -731,14 +643,14 @@ static void packs_without_work(void **state)
 	static const int64_t empty[] = {0, 0, 0}, given[] = {0, 0, 1}, prompt[] = {0, 2, 2}, one[] = {1};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(tiny) * 2; i++) {
+	for (size_t i = 0; i < tiny_configs * 2; i++) {
 		struct err err = ERR_INIT;
 		struct pack p = PACK_INIT;
 		struct model m;
 		struct pass c;
 		float *grads;
 
-		init(&m, tiny[i / 2], i);
+		tiny_init(&m, tiny_config[i / 2], i);
 		for (int with = 0; with < 3; with++) {
 			/* Nothing at all; a token that nothing precedes; a prompt without an answer. */
 			pack_clear(&p);
@@ -767,7 +679,7 @@ static void refuse(const char *config, const int32_t *tokens, int64_t prompt, in
 	struct decoder *d;
 	struct model m;
 
-	init(&m, config, 1);
+	tiny_init(&m, config, 1);
 	d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
 	assert_non_null(d);
 	assert_int_equal(pack_add(&p, tokens, seg, 1, &none, &err), 0);
@@ -785,14 +697,14 @@ static void what_does_not_fit_is_refused(void **state)
 	static const int32_t plain[16], large[] = {1, 2, 19}, negative[] = {1, -1, 3}, target[] = {1, 2, 3, 1 << 30};
 
 	(void)state;
-	refuse(tiny[0], plain, 3, 12, 0, "");
-	refuse(tiny[0], plain, 3, 13, ERR_LIMIT, "a sequence of 13 tokens; the model has 12 positions");
-	refuse(tiny[2], plain, 3, 16, 0, "");
+	refuse(tiny_config[0], plain, 3, 12, 0, "");
+	refuse(tiny_config[0], plain, 3, 13, ERR_LIMIT, "a sequence of 13 tokens; the model has 12 positions");
+	refuse(tiny_config[2], plain, 3, 16, 0, "");
 	for (int i = 0; i < 3; i += 2) {
-		refuse(tiny[i], large, 1, 3, ERR_MISMATCH, "token 19 is outside the model's vocabulary of 19");
-		refuse(tiny[i], large + 2, 1, 1, ERR_MISMATCH, "token 19");
-		refuse(tiny[i], negative, 1, 3, ERR_MISMATCH, "token -1");
-		refuse(tiny[i], target, 2, 4, ERR_MISMATCH, "token 1073741824");
+		refuse(tiny_config[i], large, 1, 3, ERR_MISMATCH, "token 19 is outside the model's vocabulary of 19");
+		refuse(tiny_config[i], large + 2, 1, 1, ERR_MISMATCH, "token 19");
+		refuse(tiny_config[i], negative, 1, 3, ERR_MISMATCH, "token -1");
+		refuse(tiny_config[i], target, 2, 4, ERR_MISMATCH, "token 1073741824");
 	}
 }
 
@@ -837,7 +749,7 @@ static void inputs_are_enough(void **state)
 		struct decoder_listener listener = {hear, &h};
 		size_t kept;
 
-		init_rough(&m, odd[i], i);
+		tiny_init_rough(&m, odd[i], i);
 		add_random_records(&p, 3, m.arch.vocab, 5);
 		open_pass(&c, &m, "cpu", &p);
 		h.whole = pass_gradient(&c);
@@ -871,7 +783,7 @@ static void memory_is_reserved_and_grows(void **state)
 	size_t before, bytes, added;
 
 	(void)state;
-	init_rough(&m, odd[1], 1);
+	tiny_init_rough(&m, odd[1], 1);
 	add_random_records(&small, 1, 307, 1);
 	add_random_records(&large, 9, 307, 2);
 	rows = calloc((size_t)large.counted, sizeof *rows);
@@ -942,5 +854,5 @@ int main(void)
 		cmocka_unit_test(memory_is_reserved_and_grows),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, tiny_open, tiny_close);
 }

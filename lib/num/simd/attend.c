@@ -5,76 +5,10 @@
  */
 #include <math.h>
 
+#include "num/simd/product.h"
 #include "num/simd/simd.h"
-#include "num/simd/vec.h"
 
 #define BLOCK 32 /* query rows at a time */
-
-/* Rows and vectors that a product holds in registers. */
-#if VL == 8
-#define MR 4
-#define NV 2
-#else
-#define MR 6
-#define NV 4
-#endif
-
-/* c[mr, nv vectors] += a * b over k; a(i, l) = a[i * am + l * ak]. last: elements of the last vector. */
-__attribute__((always_inline)) static inline void tile(int mr, int nv, int64_t k, const float *a, int64_t am,
-	int64_t ak, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t last)
-{
-	vf acc[MR][NV];
-
-	for (int i = 0; i < mr; i++)
-		for (int j = 0; j < nv; j++)
-			acc[i][j] = j == nv - 1 && last < VL ? vec_load_part(c + i * ldc + j * VL, last)
-							     : vec_load(c + i * ldc + j * VL);
-	for (int64_t l = 0; l < k; l++) {
-		vf row[NV];
-
-		for (int j = 0; j < nv; j++)
-			row[j] = j == nv - 1 && last < VL ? vec_load_part(b + l * ldb + j * VL, last)
-							  : vec_load(b + l * ldb + j * VL);
-		for (int i = 0; i < mr; i++)
-			for (int j = 0; j < nv; j++)
-				acc[i][j] += a[i * am + l * ak] * row[j];
-	}
-	for (int i = 0; i < mr; i++)
-		for (int j = 0; j < nv; j++) {
-			if (j == nv - 1 && last < VL)
-				vec_store_part(c + i * ldc + j * VL, acc[i][j], last);
-			else
-				vec_store(c + i * ldc + j * VL, acc[i][j]);
-		}
-}
-
-/* mr rows of c, all n columns. */
-__attribute__((always_inline)) static inline void strip(int mr, int64_t n, int64_t k, const float *a,
-	int64_t am, int64_t ak, const float *b, int64_t ldb, float *c, int64_t ldc)
-{
-	int64_t j = 0;
-
-	for (; j + NV * VL <= n; j += NV * VL)
-		tile(mr, NV, k, a, am, ak, b + j, ldb, c + j, ldc, VL);
-	for (; j + VL <= n; j += VL)
-		tile(mr, 1, k, a, am, ak, b + j, ldb, c + j, ldc, VL);
-	if (j < n)
-		tile(mr, 1, k, a, am, ak, b + j, ldb, c + j, ldc, n - j);
-}
-
-/* c[m, n] += a[m, k] b[k, n]; a(i, l) = a[i * am + l * ak]. */
-static void product(int64_t m, int64_t n, int64_t k, const float *a, int64_t am, int64_t ak, const float *b,
-	int64_t ldb, float *c, int64_t ldc)
-{
-	int64_t i = 0;
-
-	for (; i + MR <= m; i += MR)
-		strip(MR, n, k, a + i * am, am, ak, b, ldb, c + i * ldc, ldc);
-	for (; i + 2 <= m; i += 2)
-		strip(2, n, k, a + i * am, am, ak, b, ldb, c + i * ldc, ldc);
-	if (i < m)
-		strip(1, n, k, a + i * am, am, ak, b, ldb, c + i * ldc, ldc);
-}
 
 static void clear(float *x, int64_t ld, int64_t rows, int64_t n)
 {
@@ -234,6 +168,35 @@ void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const floa
 					for (int64_t f = 0; f < d; f++)
 						o[r * wide + f] /= sums[r];
 			}
+	}
+}
+
+void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
+	int64_t at, int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, n = past->len;
+	int64_t low = first_key(a, n - 1) / PAST_PAGE * PAST_PAGE;
+	struct keys keys = {.low = low, .end = n};
+	float *p = scratch, lse;
+
+	at += kv_head * 2 * d * PAST_PAGE;
+	for (int64_t h = 0; h < per; h += BLOCK) {
+		int64_t heads = per - h < BLOCK ? per - h : BLOCK, first = kv_head * per + h;
+		float *o = out + first * d, sums[BLOCK];
+
+		clear(p + low, n, heads, n - low);
+		for (int64_t j = low; j < n; j += PAST_PAGE)
+			product(heads, n - j < PAST_PAGE ? n - j : PAST_PAGE, d, q + first * a->q_step, a->q_step, 1,
+				past->page[j / PAST_PAGE] + at, PAST_PAGE, p + j, n);
+		clear(o, d, heads, d);
+		for (int64_t r = 0; r < heads; r++)
+			sums[r] = row_forward(p + r * n, a, &keys, n - 1, &lse);
+		for (int64_t j = low; j < n; j += PAST_PAGE)
+			product(heads, d, n - j < PAST_PAGE ? n - j : PAST_PAGE, p + j, n, 1,
+				past->page[j / PAST_PAGE] + at + d * PAST_PAGE, d, o, d);
+		for (int64_t r = 0; r < heads; r++)
+			for (int64_t f = 0; f < d; f++)
+				o[r * d + f] /= sums[r];
 	}
 }
 

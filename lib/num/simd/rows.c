@@ -338,6 +338,8 @@ const struct kernels VEC_NAME(kernels) = {
 #define TEXT(x) TEXT2(x)
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
+	VEC_NAME(gemm_apart),
+	VEC_NAME(gemm_apart_bf16),
 	VEC_NAME(mat_load),
 	VEC_NAME(to_half),
 	norm_forward,
@@ -347,6 +349,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(attend_forward),
 	VEC_NAME(attend_backward),
 	VEC_NAME(attend_scratch),
+	VEC_NAME(attend_past),
 	act_forward,
 	act_backward,
 	soft_cap,

@@ -13,6 +13,13 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
+void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
+	int64_t at, int64_t kv_head, float *scratch);
+
+void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc);
+void VEC_NAME(gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
+	int64_t ldb, float *c, int64_t ldc);
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
