@@ -44,7 +44,7 @@ int bpe_character_byte(uint32_t cp);
 size_t bpe_part_end(const struct bpe *b, const char *word, size_t n, size_t at);
 
 /*
- * Appends the ids of a word, or a part, of n bytes (at most 1 GiB), valid UTF-8, to ids, and to ends, unless it is
+ * Appends the ids of a word, or a part, of n bytes (less than 2 GiB), valid UTF-8, to ids, and to ends, unless it is
  * NULL, for each, where in the word it ends. byte_level: the word stands for its bytes' characters
  * (bpe_byte_character). 0 or -1.
  */

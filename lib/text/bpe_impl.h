@@ -25,8 +25,7 @@ struct bpe {
 	char level_text[256][3]; /* the characters of level_ids, and their length, 1 or 2 */
 	bool all_bytes; /* all level_ids are there, and stand for bytes anywhere in a word */
 	size_t longest; /* token, in bytes of the vocabulary */
-	uint32_t *
-		byte_ranks; /* with all_bytes: of the pair that two bytes stand for, [left << 8 | right] */
+	uint32_t *byte_ranks; /* with all_bytes: of the pair of two bytes, [left << 8 | right] */
 	int32_t byte_ids[256], level_ids[256],
 		ascii_ids[128]; /* "<0x41>"; as bpe_byte_character; "A" */
 	char *prefix, *suffix;	/* NULL where empty */

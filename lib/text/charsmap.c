@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -62,34 +63,12 @@ fail:
 	return NULL;
 }
 
-static int decode_base64(const char *text, size_t n, struct buf *out, struct err *err)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	size_t i, end = n;
-
-	while (end && n - end < 2 && text[end - 1] == '=')
-		end--;
-	for (i = 0; i < end; i++) {
-		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!digit)
-			return err_set(err, ERR_CORRUPT, "byte %zu is not base64", i);
-		bits = bits << 6 | (uint32_t)(digit - digits);
-		if (i % 4)
-			buf_add_char(out, (char)(bits >> (6 - i % 4 * 2)));
-	}
-	return n % 4 ? err_set(err, ERR_CORRUPT, "base64 of %zu characters", n)
-		     : buf_check(out, err);
-}
-
 struct charsmap *charsmap_new_base64(const char *text, size_t n, struct err *err)
 {
 	struct charsmap *c = NULL;
 	struct buf bytes = BUF_INIT;
 
-	if (decode_base64(text, n, &bytes, err) == 0)
+	if (base64_decode(&bytes, text, n, err) == 0)
 		c = charsmap_new(bytes.data, bytes.len, err);
 	buf_release(&bytes);
 	return c;

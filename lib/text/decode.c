@@ -1,4 +1,4 @@
-#include "text/decode.h"
+#include "text/decode_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,40 +6,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
-#include "text/field.h"
-#include "text/metaspace.h"
 #include "text/uchar.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for what is not UTF-8 */
-
-struct step {
-	enum step_kind {
-		JOIN,
-		BYTE_LEVEL,
-		BYTE_FALLBACK,
-		FUSE,
-		METASPACE,
-		WORDPIECE,
-		REPLACE,
-		STRIP,
-		SUFFIX,
-		CTC
-	} kind;
-	bool fused;   /* what comes in is one token, in pieces */
-	bool cleanup; /* WORDPIECE, CTC */
-	char *text; /* WORDPIECE: prefix; REPLACE: by what; SUFFIX: suffix; CTC: pad token; STRIP: what */
-	size_t n;
-	char *space; /* CTC: what stands for a space */
-	size_t space_n;
-	struct pattern *pattern; /* REPLACE */
-	int64_t start, stop;	 /* STRIP: the most characters */
-	struct metaspace metaspace;
-};
-
-struct decode {
-	struct step *steps;
-	size_t n, cap;
-};
 
 struct state {
 	size_t seen;	 /* tokens; of a fused one, in STRIP, characters that were cut */
@@ -52,120 +21,6 @@ struct decode_work {
 	const struct decode *decode;
 	struct state *now, *peek; /* of each step */
 };
-
-/* ---- loading */
-
-static int load(struct decode *d, const struct json *v, struct err *err);
-
-static int load_step(const struct json *v, const char *type, struct step *step, struct err *err)
-{
-	static const struct {
-		const char *name;
-		enum step_kind kind;
-	} kinds[] = {{"ByteLevel", BYTE_LEVEL}, {"ByteFallback", BYTE_FALLBACK}, {"Fuse", FUSE},
-		{"Metaspace", METASPACE}, {"WordPiece", WORDPIECE}, {"Replace", REPLACE},
-		{"Strip", STRIP}, {"BPEDecoder", SUFFIX}, {"CTC", CTC}};
-	size_t i = 0, size = sizeof kinds / sizeof *kinds;
-
-	while (i < size && strcmp(kinds[i].name, type))
-		i++;
-	if (i == size)
-		return err_set(err, ERR_FAILED, "not supported");
-	step->kind = kinds[i].kind;
-	switch (step->kind) {
-	case METASPACE:
-		return metaspace_load(&step->metaspace, v, err);
-	case WORDPIECE:
-		return field_string(v, "prefix", false, &step->text, &step->n, err) ||
-				       field_bool(v, "cleanup", false, &step->cleanup, err)
-			       ? -1
-			       : 0;
-	case REPLACE:
-		step->pattern = pattern_new(json_get(v, "pattern"), err);
-		return step->pattern ? field_string(v, "content", false, &step->text, &step->n, err)
-				     : -1;
-	case STRIP:
-		if (field_string(v, "content", false, &step->text, &step->n, err) ||
-			field_int(v, "start", false, INT32_MAX, &step->start, err) ||
-			field_int(v, "stop", false, INT32_MAX, &step->stop, err))
-			return -1;
-		return step->n && uchar_size(*step->text) == step->n
-			       ? 0
-			       : err_set(err, ERR_CORRUPT, "content must be one character");
-	case SUFFIX:
-		return field_string(v, "suffix", false, &step->text, &step->n, err);
-	case CTC:
-		return field_string(v, "pad_token", false, &step->text, &step->n, err) ||
-				       field_string(v, "word_delimiter_token", false, &step->space,
-					       &step->space_n, err) ||
-				       field_bool(v, "cleanup", false, &step->cleanup, err)
-			       ? -1
-			       : 0;
-	default:
-		return 0;
-	}
-}
-
-static struct step *add_step(struct decode *d, struct err *err)
-{
-	const struct step *last = d->n ? &d->steps[d->n - 1] : NULL;
-	bool fused = last && (last->fused || last->kind == FUSE || last->kind == BYTE_LEVEL);
-
-	if (mem_grow(&d->steps, &d->cap, d->n + 1, sizeof *d->steps, err))
-		return NULL;
-	d->steps[d->n] = (struct step){.kind = JOIN, .fused = fused};
-	return &d->steps[d->n++];
-}
-
-static int load_sequence(struct decode *d, const struct json *list, struct err *err)
-{
-	if (json_kind(list) != JSON_ARRAY)
-		return err_set(err, ERR_CORRUPT, "decoder 'Sequence': decoders is no list");
-	for (const struct json *v = json_first(list); v; v = json_next(v))
-		if (load(d, v, err))
-			return -1;
-	return 0;
-}
-
-static int load(struct decode *d, const struct json *v, struct err *err)
-{
-	const char *type = json_text(json_get(v, "type"));
-	struct step *step;
-
-	if (!type)
-		return err_set(err, ERR_CORRUPT, "a decoder without a type");
-	if (!strcmp(type, "Sequence"))
-		return load_sequence(d, json_get(v, "decoders"), err);
-	step = add_step(d, err);
-	if (!step)
-		return -1;
-	return load_step(v, type, step, err) ? err_at(err, "decoder '%s'", type) : 0;
-}
-
-struct decode *decode_new(const struct json *v, struct err *err)
-{
-	struct decode *d = mem_new(1, sizeof *d, err);
-	bool none = json_kind(v) == JSON_NONE || json_kind(v) == JSON_NULL;
-
-	if (d && (none ? !add_step(d, err) : load(d, v, err))) {
-		decode_free(d);
-		return NULL;
-	}
-	return d;
-}
-
-void decode_free(struct decode *d)
-{
-	if (!d)
-		return;
-	for (size_t i = 0; i < d->n; i++) {
-		free(d->steps[i].text);
-		free(d->steps[i].space);
-		pattern_free(d->steps[i].pattern);
-	}
-	free(d->steps);
-	free(d);
-}
 
 struct decode_work *decode_work_new(const struct decode *d, struct err *err)
 {
@@ -260,7 +115,7 @@ static void clean_up(struct state *state, const char **s, size_t *n)
 
 static int take_wordpiece(struct run *r, size_t i, bool first, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 
 	if (!first && n >= step->n && !memcmp(s, step->text, step->n)) {
@@ -280,7 +135,7 @@ static int take_wordpiece(struct run *r, size_t i, bool first, const char *s, si
 
 static int take_ctc(struct run *r, size_t i, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 	const struct buf *last = &state->held;
 
@@ -300,7 +155,7 @@ static int take_ctc(struct run *r, size_t i, const char *s, size_t n)
 
 static int take_replace(struct run *r, size_t i, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct pattern_search search = PATTERN_SEARCH(s, n);
 	struct buf *made = &r->states[i].made[0];
 	size_t copied = 0;
@@ -321,7 +176,8 @@ static int take_replace(struct run *r, size_t i, const char *s, size_t n)
 }
 
 /* How many bytes of `mark` repeated, at most `most` times, the n bytes at s begin with; or end with. */
-static size_t marks(const char *s, size_t n, const struct step *step, int64_t most, bool behind)
+static size_t marks(
+	const char *s, size_t n, const struct decode_step *step, int64_t most, bool behind)
 {
 	size_t at = 0;
 
@@ -334,7 +190,7 @@ static size_t marks(const char *s, size_t n, const struct step *step, int64_t mo
 /* Of a fused token, what is cut in front has been counted, and what may be cut behind is held. */
 static int take_strip(struct run *r, size_t i, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 	size_t cut;
 
@@ -473,7 +329,7 @@ static int take_metaspace(struct run *r, size_t i, bool first, const char *s, si
 /* Holds a token back, since the last one loses its suffix and the others get a space for it. */
 static int take_suffix(struct run *r, size_t i, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 	const char *held = state->held.data;
 	size_t held_n = state->held.len;
@@ -489,41 +345,41 @@ static int take_suffix(struct run *r, size_t i, const char *s, size_t n)
 }
 
 /* Steps that look at a token as a whole wait for the end where it comes in pieces. */
-static bool waits(const struct step *step)
+static bool waits(const struct decode_step *step)
 {
-	return step->fused &&
-	       (step->kind == WORDPIECE || step->kind == REPLACE || step->kind == SUFFIX ||
-		       step->kind == CTC || step->kind == BYTE_FALLBACK);
+	return step->fused && (step->kind == DECODE_WORDPIECE || step->kind == DECODE_REPLACE ||
+				      step->kind == DECODE_SUFFIX || step->kind == DECODE_CTC ||
+				      step->kind == DECODE_BYTE_FALLBACK);
 }
 
 static int act(struct run *r, size_t i, const char *s, size_t n)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 	bool first = step->fused || state->seen == 0;
 
-	if (step->kind != STRIP)
+	if (step->kind != DECODE_STRIP)
 		state->seen++;
 	switch (step->kind) {
-	case JOIN:
+	case DECODE_JOIN:
 		if (!first)
 			buf_add_char(r->out, ' ');
 		return take(r, i + 1, s, n);
-	case BYTE_LEVEL:
+	case DECODE_BYTE_LEVEL:
 		return take_bytes(r, i, s, n, false);
-	case BYTE_FALLBACK:
+	case DECODE_BYTE_FALLBACK:
 		return take_fallback(r, i, s, n);
-	case METASPACE:
+	case DECODE_METASPACE:
 		return take_metaspace(r, i, first, s, n);
-	case WORDPIECE:
+	case DECODE_WORDPIECE:
 		return take_wordpiece(r, i, first, s, n);
-	case REPLACE:
+	case DECODE_REPLACE:
 		return take_replace(r, i, s, n);
-	case STRIP:
+	case DECODE_STRIP:
 		return take_strip(r, i, s, n);
-	case SUFFIX:
+	case DECODE_SUFFIX:
 		return take_suffix(r, i, s, n);
-	case CTC:
+	case DECODE_CTC:
 		return take_ctc(r, i, s, n);
 	default:
 		return take(r, i + 1, s, n);
@@ -545,7 +401,7 @@ static int take(struct run *r, size_t i, const char *s, size_t n)
 /* Nothing more comes into step i. */
 static int finish(struct run *r, size_t i)
 {
-	const struct step *step = &r->decode->steps[i];
+	const struct decode_step *step = &r->decode->steps[i];
 	struct state *state = &r->states[i];
 	struct buf whole = BUF_INIT;
 	const char *held;
@@ -558,11 +414,11 @@ static int finish(struct run *r, size_t i)
 		result = buf_check(&whole, r->err) || act(r, i, whole.data, whole.len) ? -1 : 0;
 		buf_release(&whole);
 	}
-	if (result == 0 && step->kind == BYTE_FALLBACK)
+	if (result == 0 && step->kind == DECODE_BYTE_FALLBACK)
 		return flush_bytes(r, i);
-	if (result == 0 && step->kind == BYTE_LEVEL)
+	if (result == 0 && step->kind == DECODE_BYTE_LEVEL)
 		return take_bytes(r, i, "", 0, true);
-	if (result == 0 && step->kind == SUFFIX && state->seen) {
+	if (result == 0 && step->kind == DECODE_SUFFIX && state->seen) {
 		held = state->held.data;
 		n = state->held.len;
 		replace_all(state, &held, &n, step->text, step->n, "", 0);

@@ -1,4 +1,4 @@
-#include "text/pretokenize.h"
+#include "text/pretokenize_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,195 +6,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
-#include "text/field.h"
-#include "text/metaspace.h"
 #include "text/scan.h"
 #include "text/uchar.h"
-
-enum behavior { REMOVED, ISOLATED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS };
-
-struct step {
-	enum step_kind { SPLIT, CHARACTERS, LENGTH, WORDS, METASPACE, BYTE_LEVEL } kind;
-	struct pattern *pattern;       /* SPLIT; BYTE_LEVEL: NULL where it does not split */
-	bool (*is_match)(uint32_t cp); /* CHARACTERS */
-	enum behavior behavior;	       /* SPLIT, CHARACTERS */
-	bool invert;		       /* SPLIT */
-	bool prefix_space;	       /* BYTE_LEVEL */
-	int64_t length;		       /* LENGTH: characters of each word */
-	struct metaspace metaspace;
-};
-
-struct pretokenize {
-	struct step *steps;
-	size_t n, cap;
-};
-
-/* ---- loading */
-
-static int load(struct pretokenize *t, const struct json *v, struct err *err);
-
-static int load_behavior(const struct json *v, enum behavior *out, struct err *err)
-{
-	static const char *const names[] = {
-		"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
-	const char *name = json_text(json_get(v, "behavior"));
-
-	for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
-		if (!strcmp(name, names[i])) {
-			*out = (enum behavior)i;
-			return 0;
-		}
-	}
-	return err_set(err, ERR_CORRUPT, "the behavior '%s' is none", name ? name : "");
-}
-
-static int load_split(const struct json *v, struct step *step, struct err *err)
-{
-	step->kind = SPLIT;
-	step->pattern = pattern_new(json_get(v, "pattern"), err);
-	if (!step->pattern || load_behavior(v, &step->behavior, err))
-		return -1;
-	return field_bool(v, "invert", true, &step->invert, err);
-}
-
-static int load_byte_level(const struct json *v, struct step *step, struct err *err)
-{
-	bool use_regex = true;
-
-	step->kind = BYTE_LEVEL;
-	if (field_bool(v, "add_prefix_space", false, &step->prefix_space, err) ||
-		field_bool(v, "use_regex", true, &use_regex, err))
-		return -1;
-	step->behavior = ISOLATED;
-	if (use_regex)
-		step->pattern = pattern_new_regex(scan_gpt2_regex, strlen(scan_gpt2_regex), err);
-	return use_regex && !step->pattern ? -1 : 0;
-}
-
-static int load_delimiter(const struct json *v, struct step *step, struct err *err)
-{
-	size_t n;
-	const char *text = json_string(json_get(v, "delimiter"), &n);
-
-	step->kind = SPLIT;
-	step->behavior = REMOVED;
-	if (!text || !n || uchar_size(*text) != n)
-		return err_set(err, ERR_CORRUPT, "delimiter must be one character");
-	step->pattern = pattern_new_string(text, n, err);
-	return step->pattern ? 0 : -1;
-}
-
-static int load_step(const struct json *v, const char *type, struct step *step, struct err *err)
-{
-	bool each = false;
-
-	if (!strcmp(type, "ByteLevel"))
-		return load_byte_level(v, step, err);
-	if (!strcmp(type, "Split"))
-		return load_split(v, step, err);
-	if (!strcmp(type, "Metaspace")) {
-		step->kind = METASPACE;
-		return metaspace_load(&step->metaspace, v, err);
-	}
-	if (!strcmp(type, "CharDelimiterSplit"))
-		return load_delimiter(v, step, err);
-	if (!strcmp(type, "FixedLength")) {
-		step->kind = LENGTH;
-		step->length = 5;
-		return field_int(v, "length", true, INT32_MAX, &step->length, err) == 0 &&
-				       step->length
-			       ? 0
-			       : err_set(err, ERR_CORRUPT, "length must be a number from 1");
-	}
-	step->kind = CHARACTERS;
-	if (!strcmp(type, "Digits")) {
-		if (field_bool(v, "individual_digits", false, &each, err))
-			return -1;
-		step->is_match = uchar_is_numeric;
-		step->behavior = each ? ISOLATED : CONTIGUOUS;
-		return 0;
-	}
-	if (!strcmp(type, "Punctuation")) {
-		step->is_match = uchar_is_punctuation;
-		step->behavior = ISOLATED;
-		return json_get(v, "behavior") ? load_behavior(v, &step->behavior, err) : 0;
-	}
-	if (!strcmp(type, "WhitespaceSplit")) {
-		step->is_match = uchar_is_space;
-		step->behavior = REMOVED;
-		return 0;
-	}
-	step->kind = WORDS;
-	return strcmp(type, "Whitespace") ? err_set(err, ERR_FAILED, "not supported") : 0;
-}
-
-static int load_sequence(struct pretokenize *t, const struct json *list, struct err *err)
-{
-	if (json_kind(list) != JSON_ARRAY)
-		return err_set(
-			err, ERR_CORRUPT, "pre_tokenizer 'Sequence': pretokenizers is no list");
-	for (const struct json *v = json_first(list); v; v = json_next(v))
-		if (load(t, v, err))
-			return -1;
-	return 0;
-}
-
-static int add_characters(struct pretokenize *t, bool (*is_match)(uint32_t cp),
-	enum behavior behavior, struct err *err)
-{
-	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
-		return -1;
-	t->steps[t->n++] = (struct step){
-		.kind = CHARACTERS, .is_match = is_match, .behavior = behavior};
-	return 0;
-}
-
-static int load(struct pretokenize *t, const struct json *v, struct err *err)
-{
-	const char *type = json_text(json_get(v, "type"));
-
-	if (!type)
-		return err_set(err, ERR_CORRUPT, "a pre_tokenizer without a type");
-	if (!strcmp(type, "Sequence"))
-		return load_sequence(t, json_get(v, "pretokenizers"), err);
-	if (!strcmp(type, "BertPreTokenizer"))
-		return add_characters(t, uchar_is_space, REMOVED, err) ||
-				       add_characters(t, uchar_is_punctuation, ISOLATED, err)
-			       ? -1
-			       : 0;
-	if (mem_grow(&t->steps, &t->cap, t->n + 1, sizeof *t->steps, err))
-		return -1;
-	memset(&t->steps[t->n], 0, sizeof *t->steps);
-	if (load_step(v, type, &t->steps[t->n++], err))
-		return err_at(err, "pre_tokenizer '%s'", type);
-	return 0;
-}
-
-struct pretokenize *pretokenize_new(const struct json *v, struct err *err)
-{
-	struct pretokenize *t = mem_new(1, sizeof *t, err);
-
-	if (t && json_kind(v) != JSON_NONE && json_kind(v) != JSON_NULL && load(t, v, err)) {
-		pretokenize_free(t);
-		return NULL;
-	}
-	return t;
-}
-
-void pretokenize_free(struct pretokenize *t)
-{
-	if (!t)
-		return;
-	for (size_t i = 0; i < t->n; i++)
-		pattern_free(t->steps[i].pattern);
-	free(t->steps);
-	free(t);
-}
-
-bool pretokenize_is_byte_level(const struct pretokenize *t)
-{
-	return t->n && t->steps[t->n - 1].kind == BYTE_LEVEL;
-}
 
 void pretokenize_work_release(struct pretokenize_work *w)
 {
@@ -222,7 +35,7 @@ static int add_word(struct words *words, size_t at, size_t end, struct err *err)
  * behaviors but Isolated and Removed may join a stretch to the one before.
  */
 struct joiner {
-	enum behavior behavior;
+	enum split_behavior behavior;
 	struct words *out;
 	bool held, was_match; /* a stretch waits for what comes next */
 	size_t at, end;
@@ -232,11 +45,12 @@ static int join(struct joiner *j, size_t at, size_t end, bool is_match, struct e
 {
 	bool joins = j->held;
 
-	if (j->behavior == ISOLATED || j->behavior == REMOVED)
-		return is_match && j->behavior == REMOVED ? 0 : add_word(j->out, at, end, err);
-	if (j->behavior == CONTIGUOUS)
+	if (j->behavior == SPLIT_ISOLATED || j->behavior == SPLIT_REMOVED)
+		return is_match && j->behavior == SPLIT_REMOVED ? 0
+								: add_word(j->out, at, end, err);
+	if (j->behavior == SPLIT_CONTIGUOUS)
 		joins = joins && is_match == j->was_match;
-	else if (j->behavior == MERGED_WITH_PREVIOUS)
+	else if (j->behavior == SPLIT_MERGED_WITH_PREVIOUS)
 		joins = joins && is_match && !j->was_match;
 	else
 		joins = joins && !is_match && j->was_match;
@@ -256,8 +70,8 @@ static int join_last(struct joiner *j, struct err *err)
 }
 
 /* One word of text at the matches of a pattern written out by hand, which cover all of it. */
-static int split_scan(enum scan_rule rule, const char *text, struct word word, struct words *out,
-	struct err *err)
+static int split_scan(
+	enum scan_rule rule, const char *text, struct word word, struct words *out, struct err *err)
 {
 	size_t end;
 
@@ -270,7 +84,7 @@ static int split_scan(enum scan_rule rule, const char *text, struct word word, s
 }
 
 /* Likewise at the matches of any pattern. */
-static int split_pattern(const struct step *step, struct matcher *m, const char *text,
+static int split_pattern(const struct split_step *step, struct matcher *m, const char *text,
 	struct word word, struct words *out, struct err *err)
 {
 	struct joiner j = {.behavior = step->behavior, .out = out};
@@ -279,7 +93,7 @@ static int split_pattern(const struct step *step, struct matcher *m, const char 
 	size_t end = 0;
 	int found;
 
-	if (rule != SCAN_NONE && step->behavior == ISOLATED)
+	if (rule != SCAN_NONE && step->behavior == SPLIT_ISOLATED)
 		return split_scan(rule, text, word, out, err);
 	while ((found = pattern_next(step->pattern, m, &search, err)) > 0) {
 		if (end < search.start &&
@@ -295,7 +109,7 @@ static int split_pattern(const struct step *step, struct matcher *m, const char 
 	return join_last(&j, err);
 }
 
-static int split_characters(const struct step *step, const char *text, struct word word,
+static int split_characters(const struct split_step *step, const char *text, struct word word,
 	struct words *out, struct err *err)
 {
 	struct joiner j = {.behavior = step->behavior, .out = out};
@@ -338,7 +152,7 @@ static int split_words(const char *text, struct word word, struct words *out, st
 	return last ? add_word(out, (size_t)(from - text), (size_t)(end - text), err) : 0;
 }
 
-static int split_length(const struct step *step, const char *text, struct word word,
+static int split_length(const struct split_step *step, const char *text, struct word word,
 	struct words *out, struct err *err)
 {
 	size_t at = word.at, end = at, stop = at + word.n;
@@ -391,7 +205,7 @@ static void copy(struct rewriting *r, size_t n)
 }
 
 /* From `from` on, a word begins at each replacement character. */
-static int split_metaspace(const struct step *step, const struct buf *out, size_t from,
+static int split_metaspace(const struct split_step *step, const struct buf *out, size_t from,
 	struct words *words, struct err *err)
 {
 	size_t n = strlen(step->metaspace.mark), at = from, behind;
@@ -409,7 +223,7 @@ static int split_metaspace(const struct step *step, const struct buf *out, size_
 	return add_word(words, at, out->len, err);
 }
 
-static int rewrite_metaspace(const struct step *step, struct rewriting *r, struct word word,
+static int rewrite_metaspace(const struct split_step *step, struct rewriting *r, struct word word,
 	struct words *words, struct err *err)
 {
 	size_t n = strlen(step->metaspace.mark), from = r->out->len, end = word.at + word.n, stop;
@@ -418,7 +232,7 @@ static int rewrite_metaspace(const struct step *step, struct rewriting *r, struc
 
 	if (!marked &&
 		(step->metaspace.prepend == METASPACE_ALWAYS ||
-			       (step->metaspace.prepend == METASPACE_FIRST && word.at < r->old.at[0])))
+			(step->metaspace.prepend == METASPACE_FIRST && word.at < r->old.at[0])))
 		put_before(r, step->metaspace.mark, n);
 	while (r->done < end) {
 		space = memchr(r->text + r->done, ' ', end - r->done);
@@ -469,29 +283,29 @@ struct run {
 	int words, buffer; /* which of w->words holds the words, which of w->text is free */
 };
 
-static int act_on(const struct step *step, enum action action, struct run *run, struct rewriting *r,
-	struct word word, struct words *out, struct err *err)
+static int act_on(const struct split_step *step, enum action action, struct run *run,
+	struct rewriting *r, struct word word, struct words *out, struct err *err)
 {
 	if (action == PREFIXES)
 		return rewrite_prefix(r, word, out, err);
 	if (action == MAPS_BYTES)
 		return rewrite_bytes(r, word, out, err);
-	if (step->kind == METASPACE)
+	if (step->kind == SPLIT_METASPACE)
 		return rewrite_metaspace(step, r, word, out, err);
-	if (step->kind == CHARACTERS)
+	if (step->kind == SPLIT_CHARACTERS)
 		return split_characters(step, run->text, word, out, err);
-	if (step->kind == LENGTH)
+	if (step->kind == SPLIT_LENGTH)
 		return split_length(step, run->text, word, out, err);
-	if (step->kind == WORDS)
+	if (step->kind == SPLIT_WORDS)
 		return split_words(run->text, word, out, err);
 	return split_pattern(step, run->m, run->text, word, out, err);
 }
 
-static int act(const struct step *step, enum action action, struct run *run, struct err *err)
+static int act(const struct split_step *step, enum action action, struct run *run, struct err *err)
 {
 	const struct words *in = &run->w->words[run->words];
 	struct words *out = &run->w->words[!run->words];
-	bool rewrites = action != SPLITS || step->kind == METASPACE;
+	bool rewrites = action != SPLITS || step->kind == SPLIT_METASPACE;
 	struct rewriting r = {run->text, &run->w->text[run->buffer], *run->places, run->places, 0};
 
 	out->n = 0;
@@ -529,13 +343,15 @@ const struct words *pretokenize_run(const struct pretokenize *t, struct pretoken
 	if (add_word(&w->words[0], 0, *n, err))
 		return NULL;
 	for (size_t i = 0; i < t->n; i++) {
-		const struct step *step = &t->steps[i];
+		const struct split_step *step = &t->steps[i];
 
 		if (step->prefix_space && act(step, PREFIXES, &run, err))
 			return NULL;
-		if ((step->kind != BYTE_LEVEL || step->pattern) && act(step, SPLITS, &run, err))
+		if ((step->kind != SPLIT_BYTE_LEVEL || step->pattern) &&
+			act(step, SPLITS, &run, err))
 			return NULL;
-		if (step->kind == BYTE_LEVEL && i + 1 < t->n && act(step, MAPS_BYTES, &run, err))
+		if (step->kind == SPLIT_BYTE_LEVEL && i + 1 < t->n &&
+			act(step, MAPS_BYTES, &run, err))
 			return NULL;
 	}
 	*text = run.text;

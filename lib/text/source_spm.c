@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "text/spm.h"
 #include "text/uchar.h"
@@ -135,23 +136,6 @@ static void put_unigram(struct buf *json, const struct spm *s, enum family famil
 	buf_add_str(json, "]}");
 }
 
-static void put_base64(struct buf *json, const char *s, size_t n)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t bits = 0;
-		char text[4];
-
-		for (size_t j = 0; j < 3; j++)
-			bits = bits << 8 | (i + j < n ? (unsigned char)s[i + j] : 0);
-		for (size_t j = 0; j < 4; j++)
-			text[j] = i + j > n ? '=' : digits[bits >> (18 - 6 * j) & 63];
-		buf_add(json, text, 4);
-	}
-}
-
 #define REPLACE "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" SPACE "\"}"
 #define DECODERS                                                                                   \
 	"\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{"     \
@@ -182,7 +166,7 @@ static void put_parts(struct buf *json, const struct spm *s, enum family family)
 		buf_add_str(json, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
 		if (s->charsmap) {
 			buf_add_str(json, "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
-			put_base64(json, s->charsmap, s->charsmap_n);
+			base64_encode(json, s->charsmap, s->charsmap_n);
 			buf_add_str(json, "\"},");
 		}
 		buf_add_str(json,

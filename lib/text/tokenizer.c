@@ -200,6 +200,7 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 {
 	const char *type = json_text(json_get(v, "type"));
 	const struct json *list = json_get(v, "processors");
+	int result;
 
 	if (json_kind(v) == JSON_NONE || json_kind(v) == JSON_NULL)
 		return 0;
@@ -213,20 +214,17 @@ static int load_processor(struct tokenizer *t, const struct json *v, bool *found
 				return -1;
 		return 0;
 	}
-	if (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing")) {
-		if (*found)
-			return err_set(err, ERR_FAILED,
-				"post_processor '%s': a second template is not supported", type);
-		*found = true;
-		return load_pair(&t->before, v, "cls", err) || load_pair(&t->after, v, "sep", err)
-			       ? err_at(err, "post_processor '%s'", type)
-			       : 0;
-	}
-	if (strcmp(type, "TemplateProcessing") || *found)
-		return err_set(err, ERR_FAILED, "post_processor '%s': %s", type,
-			*found ? "a second template is not supported" : "not supported");
+	if (*found)
+		return err_set(err, ERR_FAILED,
+			"post_processor '%s': a second template is not supported", type);
 	*found = true;
-	return load_template(t, v, err) ? err_at(err, "post_processor 'TemplateProcessing'") : 0;
+	if (!strcmp(type, "TemplateProcessing"))
+		result = load_template(t, v, err);
+	else if (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing"))
+		result = load_pair(&t->before, v, "cls", err) || load_pair(&t->after, v, "sep", err);
+	else
+		result = err_set(err, ERR_FAILED, "not supported");
+	return result ? err_at(err, "post_processor '%s'", type) : 0;
 }
 
 /* ---- tokenizer_config.json */

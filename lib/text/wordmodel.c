@@ -154,10 +154,12 @@ static int encode_anew(struct wordmodel_work *w, const char *word, size_t n, boo
 	const struct wordmodel *m = w->model;
 	int rc;
 
+	if (byte_level && !m->bpe && spell(w, &word, &n, err))
+		return -1;
+	if (n > INT32_MAX)
+		return err_set(err, ERR_LIMIT, "a word of %zu bytes, the most is %d", n, INT32_MAX);
 	if (m->bpe)
 		return bpe_encode(w->bpe, word, n, byte_level, ids, ends, err);
-	if (byte_level && spell(w, &word, &n, err))
-		return -1;
 	rc = m->unigram ? unigram_encode(m->unigram, w->unigram, word, n, ids, ends, err)
 			: wordpiece_encode(m->wordpiece, word, n, ids, ends, err);
 	if (rc == 0 && byte_level && ends)

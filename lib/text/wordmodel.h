@@ -33,7 +33,7 @@ struct wordmodel_work *wordmodel_work_new(const struct wordmodel *m, struct err 
 void wordmodel_work_free(struct wordmodel_work *w);
 
 /*
- * Appends the ids of `count` words of a text of n bytes (at most 1 GiB), valid UTF-8. byte_level: they stand for
+ * Appends the ids of `count` words of a text of n bytes, valid UTF-8; none is of 2 GiB. byte_level: they stand for
  * their bytes' characters (bpe_byte_character). *before becomes ids->n as it was after the last token that ends
  * at or before byte `mark` of the text; it stays where no token does. 0 or -1.
  */

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/sha256.c" /* both ways of computing it are static */
+#include "base/base64.h"
 #include "base/utf8.h"
 
 /* ---- mem, arena */
@@ -182,6 +183,44 @@ static void errors_gather_places(void **state)
 	err_at(&err, "%s", longer);
 	err_sys(&err, "%s", longer);
 	assert_int_equal(strlen(err.text), sizeof err.text - 1);
+}
+
+/* ---- base64 */
+
+static void base64_is_as_in_the_rfc(void **state)
+{
+	static const char *const vectors[] = {
+		"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+	static const struct {
+		const char *text, *says;
+	} bad[] = {{"Zg=", "base64 of 3 characters"}, {"Z===", "byte 1 is not base64"},
+		{"Zm9=Yg==", "byte 3 is not base64"}, {"Zm9_", "byte 3 is not base64"}};
+	struct buf text = BUF_INIT, back = BUF_INIT;
+	struct err err = ERR_INIT;
+	unsigned char all[255];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof vectors / sizeof *vectors; n++) {
+		buf_clear(&text);
+		base64_encode(&text, "foobar", n);
+		assert_int_equal(buf_check(&text, &err), 0);
+		assert_string_equal(text.data, vectors[n]);
+	}
+	for (size_t n = 0; n < sizeof all; n++) {
+		all[n] = (unsigned char)(n * 89 + 7);
+		buf_clear(&text);
+		buf_clear(&back);
+		base64_encode(&text, all, n);
+		assert_int_equal(base64_decode(&back, text.data, text.len, &err), 0);
+		assert_int_equal(back.len, n);
+		assert_memory_equal(back.data, all, n);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(base64_decode(&back, bad[i].text, strlen(bad[i].text), &err), -1);
+		assert_non_null(strstr(err.text, bad[i].says));
+	}
+	buf_release(&text);
+	buf_release(&back);
 }
 
 /* ---- utf8 */
@@ -594,6 +633,7 @@ int main(void)
 		cmocka_unit_test(memory_is_refused_with_an_error),
 		cmocka_unit_test(memory_is_as_promised),
 		cmocka_unit_test(arenas_give_aligned_memory),
+		cmocka_unit_test(base64_is_as_in_the_rfc),
 		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(buffers_remember_a_failure),
 		cmocka_unit_test(errors_gather_places),
