@@ -145,7 +145,7 @@ static int find_line(struct lines *l, size_t *n, struct err *err)
 
 	for (;;) {
 		have = l->end - l->at;
-		newline = memchr(l->data + l->at + seen, '\n', have - seen);
+		newline = have > seen ? memchr(l->data + l->at + seen, '\n', have - seen) : NULL;
 		if (newline || l->eof)
 			break;
 		seen = have;

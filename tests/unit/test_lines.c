@@ -26,15 +26,16 @@ static void put(const char *text, size_t n)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* All records as "LINE:TEXT|", and what the last call returned. */
-static int collect(size_t limit, struct buf *out, struct err *err)
+/* All records as "LINE:TEXT|", and what the last call of next() returned. */
+static int collect_by(int (*next)(struct lines *l, struct lines_record *r, struct err *err), size_t limit,
+	struct buf *out, struct err *err)
 {
 	struct lines *l = lines_open(path, limit, NULL, err);
 	struct lines_record r;
 	int rc;
 
 	assert_non_null(l);
-	while ((rc = lines_next(l, &r, err)) == 1) {
+	while ((rc = next(l, &r, err)) == 1) {
 		buf_add_fmt(out, "%llu:", (unsigned long long)r.line);
 		buf_add(out, r.text, r.len);
 		buf_add_char(out, '|');
@@ -43,6 +44,40 @@ static int collect(size_t limit, struct buf *out, struct err *err)
 	buf_add_str(out, "");
 	assert_int_equal(buf_check(out, err), 0);
 	return rc;
+}
+
+static int collect(size_t limit, struct buf *out, struct err *err)
+{
+	return collect_by(lines_next, limit, out, err);
+}
+
+/* Plain lines, as they stand; what looks like JSON or a table is none here. */
+static void reads_plain_lines(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"\n", "1:|"},
+		{"a", "1:a|"},
+		{" a \n\n\tb\r\n\r\n[1,\n", "1: a |2:|3:\tb|4:|5:[1,|"},
+		{"x,y\n\"1\n", "1:x,y|2:\"1|"},
+		{"a\r", "1:a\r|"},
+	};
+	struct err err = ERR_INIT;
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put(cases[i][0], strlen(cases[i][0]));
+		buf_clear(&out);
+		assert_int_equal(collect_by(lines_next_plain, 100, &out, &err), 0);
+		assert_string_equal(out.data, cases[i][1]);
+	}
+	put("one\nfour\n", 9);
+	buf_clear(&out);
+	assert_int_equal(collect_by(lines_next_plain, 3, &out, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_string_equal(out.data, "1:one|");
+	buf_release(&out);
 }
 
 static void finds_records(void **state)
@@ -279,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_records),
 		cmocka_unit_test(reads_tables),
+		cmocka_unit_test(reads_plain_lines),
 		cmocka_unit_test(names_faults),
 		cmocka_unit_test(notices_every_cut),
 		cmocka_unit_test(crosses_buffers),
