@@ -56,8 +56,6 @@ int cmd_open_model(struct model *m, const char *folder, const char *apply, enum 
 		strcpy(base, own);
 	if (use == MODEL_INT8 || use == MODEL_NF4)
 		model_join_digests(sha256, cmd_quantize_names[use == MODEL_INT8 ? 1 : 2]);
-	if (use != MODEL_READ)
-		modeldir_forget(&m->dir);
 	return apply ? model_apply(m, apply, own, sha256, max_payload, err) : 0;
 }
 

@@ -149,27 +149,35 @@ static void cut_lengths(const struct sizes *z, int64_t records, int64_t length[2
 	}
 }
 
-static size_t memory(struct run *r, const struct sizes *z)
+static int memory(const struct run *r, const struct trainer_options *how, const struct sizes *z, size_t *bytes,
+	struct err *err)
 {
+	const struct ops *ops = cmd_ops(r->o->dtype);
 	int64_t budget = r->o->micro_tokens, most = z->rows > budget ? z->rows : budget, counted;
-	size_t bytes;
+	size_t more = 0;
 
 	/* A micro-batch holds whole records up to the budget, and never more than a batch of the largest. */
 	if (most > z->rows * r->o->batch_size)
 		most = z->rows * r->o->batch_size;
 	counted = most + z->counted; /* each row predicts one token but the prompts' last, which begin completions */
-	bytes = trainer_memory(r->trainer, most, counted, z->longest, z->rows * r->o->batch_size <= budget);
-	if (r->follower)
-		bytes += follower_memory(r->follower, most, counted, z->longest);
-	return bytes;
+	if (trainer_memory(&r->model, ops, how, most, counted, z->longest, z->rows * r->o->batch_size <= budget, bytes,
+		    err) ||
+		(r->o->sync_every && follower_memory(&r->model, ops, most, counted, z->longest, &more, err)))
+		return -1;
+	*bytes += more;
+	return 0;
 }
 
 /* Says what the run needs; ERR_LIMIT where there is not that much memory. */
-static int plan(struct run *r, const struct sizes *z, struct err *err)
+static int plan(const struct run *r, const struct trainer_options *how, const struct sizes *z, struct err *err)
 {
 	double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), gib = 1 << 30;
-	double need = (double)memory(r, z), most = r->o->max_mem ? (double)r->o->max_mem * (1 << 20) : have;
+	double need, most = r->o->max_mem ? (double)r->o->max_mem * (1 << 20) : have;
+	size_t bytes;
 
+	if (memory(r, how, z, &bytes, err))
+		return -1;
+	need = (double)bytes;
 	if (r->model.adapter)
 		cmd_say("an adapter of %.2f M parameters is trained", (double)r->model.adapter->params.count / 1e6);
 	cmd_say("%.1f M parameters, %lld records, %lld steps; up to %.2f GiB of memory",
@@ -213,7 +221,7 @@ static void set_steps(struct run *r)
 		.decay = steps_of(r, o->decay), .steps = r->steps, .floor = o->floor};
 }
 
-/* What is trained: a new adapter, the one that was applied, or all of the model. */
+/* Where an adapter is trained: a new one, or the one that was applied. */
 static int open_adapter(struct run *r, struct err *err)
 {
 	const struct run_options *o = r->o;
@@ -227,11 +235,7 @@ static int open_adapter(struct run *r, struct err *err)
 			o->apply);
 	if (o->lora && adapter_new(m, &o->adapter, (uint64_t)o->seed, err))
 		return -1;
-	if (!m->adapter && model_hold(m, err))
-		return -1;
-	if (!m->adapter)
-		modeldir_forget(&m->dir);
-	else if (m->adapter->o.dora && m->adapter->o.dropout > 0)
+	if (m->adapter && m->adapter->o.dora && m->adapter->o.dropout > 0)
 		return err_set(err, ERR_MISMATCH, "%s: an adapter with magnitudes and dropout cannot be trained", o->apply);
 	return 0;
 }
@@ -250,10 +254,9 @@ static int open_model(struct run *r, struct err *err)
 	return o->apply && o->steps ? checkpoint_start(r, o->apply, err) : 0;
 }
 
-static int open_trainer(struct run *r, const struct sizes *z, struct err *err)
+static struct trainer_options describe_trainer(const struct run *r, const struct sizes *z)
 {
 	const struct run_options *o = r->o;
-	const struct ops *ops = cmd_ops(o->dtype);
 	struct trainer_options how = {
 		.loss = o->loss,
 		.clip = o->clip,
@@ -267,7 +270,18 @@ static int open_trainer(struct run *r, const struct sizes *z, struct err *err)
 	};
 
 	cut_lengths(z, r->records, how.length);
-	r->trainer = trainer_new(&r->model, ops, &how, err);
+	return how;
+}
+
+/* All that is large is made here, after it was said. Without an adapter, all of the model is trained. */
+static int open_trainer(struct run *r, const struct trainer_options *how, struct err *err)
+{
+	const struct run_options *o = r->o;
+	const struct ops *ops = cmd_ops(o->dtype);
+
+	if (!r->model.adapter && model_hold(&r->model, err))
+		return -1;
+	r->trainer = trainer_new(&r->model, ops, how, err);
 	if (r->trainer && o->sync_every)
 		r->follower = follower_new(&r->model, ops, o->micro_tokens, err);
 	return r->trainer && (r->follower || !o->sync_every) ? 0 : -1;
@@ -312,8 +326,12 @@ int run_open(struct run *r, struct err *err)
 	set_steps(r);
 	z.lengths = mem_new(LENGTHS + 1, sizeof *z.lengths, err);
 	if (z.lengths && scan(r, r->data, &z, err) == 0) {
-		rc = open_trainer(r, &z, err);
-		rc = rc || (r->eval && scan(r, r->eval, &z, err)) || plan(r, &z, err) || begin(r, err) ? -1 : 0;
+		struct trainer_options how = describe_trainer(r, &z);
+
+		rc = (r->eval && scan(r, r->eval, &z, err)) || plan(r, &how, &z, err) || open_trainer(r, &how, err) ||
+				     begin(r, err)
+			     ? -1
+			     : 0;
 	}
 	free(z.lengths);
 	if (rc == 0 && o->emit && !r->kept.folder)

@@ -164,6 +164,15 @@ const struct modeldir_tensor *modeldir_find(const struct modeldir *m, const char
 	return NULL;
 }
 
+void modeldir_forget_tensor(const struct modeldir_tensor *t)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)t->data + page - 1) / page * page,
+		  to = ((uintptr_t)t->data + (t->info->end - t->info->begin)) / page * page;
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
 {
 	char(*each)[65] = mem_new(m->ntensors, sizeof *each, err);
@@ -184,6 +193,7 @@ int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
 		sha256_add(&h, m->tensors[i].data, t->end - t->begin);
 		sha256_finish(&h, d);
 		sha256_hex(d, each[i]);
+		modeldir_forget_tensor(&m->tensors[i]);
 	}
 	for (size_t i = 0; i < m->ntensors; i++) {
 		const struct safetensor *t = m->tensors[i].info;
@@ -203,13 +213,6 @@ int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
 	buf_release(&text);
 	free(each);
 	return rc;
-}
-
-void modeldir_forget(const struct modeldir *m)
-{
-	for (size_t f = 0; f < m->nfiles; f++)
-		if (m->files[f].map.data)
-			madvise((void *)(uintptr_t)m->files[f].map.data, m->files[f].map.size, MADV_DONTNEED);
 }
 
 /* Adds the file where it is there: 1, 0, or -1. */

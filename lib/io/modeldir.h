@@ -45,12 +45,12 @@ const struct modeldir_tensor *modeldir_find(const struct modeldir *m, const char
 /*
  * The model's identity, whatever its sharding and file names: SHA-256 over one line a tensor in name
  * order, "NAME\tDTYPE\tD0,D1\tHEX\n", where HEX is the SHA-256 of its data. Reads all the data, tensors
- * in parallel.
+ * in parallel, and gives back the memory of each.
  */
 int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err);
 
-/* Lets the system take back the memory of the mapped files; they can still be read. */
-void modeldir_forget(const struct modeldir *m);
+/* Gives back the memory that a tensor's part of the mapped files takes; it can still be read. */
+void modeldir_forget_tensor(const struct modeldir_tensor *t);
 
 /*
  * SHA-256 of the folder's tokenizer: of tokenizer.json; or of vocab.json with merges.txt behind it; or of

@@ -45,9 +45,16 @@ void follower_free(struct follower *f)
 	free(f);
 }
 
-size_t follower_memory(struct follower *f, int64_t rows, int64_t counted, int64_t longest)
+int follower_memory(const struct model *m, const struct ops *ops, int64_t rows, int64_t counted, int64_t longest,
+	size_t *bytes, struct err *err)
 {
-	return model_trained(f->policy)->count * sizeof(float) + decoder_memory(f->decoder, rows, counted, longest);
+	struct decoder *d = decoder_new(m, ops, DECODER_FORGET, err);
+
+	if (!d)
+		return -1;
+	*bytes = model_trained(m)->count * sizeof(float) + decoder_memory(d, rows, counted, longest);
+	decoder_free(d);
+	return 0;
 }
 
 void follower_move(struct follower *f, double share)

@@ -18,7 +18,9 @@ struct follower;
 struct follower *follower_new(const struct model *m, const struct ops *ops, int64_t batch_tokens, struct err *err);
 void follower_free(struct follower *f); /* NULL is fine */
 
-size_t follower_memory(struct follower *f, int64_t rows, int64_t counted, int64_t longest);
+/* Bytes that it will take, before it is made. 0 or -1. */
+int follower_memory(const struct model *m, const struct ops *ops, int64_t rows, int64_t counted, int64_t longest,
+	size_t *bytes, struct err *err);
 
 /* weights = share of the policy's + (1 - share) of its own. */
 void follower_move(struct follower *f, double share);

@@ -24,6 +24,11 @@ struct trainer {
 	size_t rows_cap, dlogp_cap;
 };
 
+static enum decoder_memory kept(const struct trainer_options *o)
+{
+	return o->recompute ? DECODER_KEEP_INPUTS : DECODER_KEEP;
+}
+
 struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct trainer_options *o,
 	struct err *err)
 {
@@ -35,7 +40,7 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 	*t = (struct trainer){.m = m, .ops = ops, .o = *o, .pack = PACK_INIT, .judge = JUDGE_INIT};
 	t->judge.loss = &t->o.loss;
 	memcpy(t->judge.length, o->length, sizeof t->judge.length);
-	t->decoder = decoder_new(m, ops, o->recompute ? DECODER_KEEP_INPUTS : DECODER_KEEP, err);
+	t->decoder = decoder_new(m, ops, kept(o), err);
 	t->optimizer = optimizer_new(&o->optimizer, model_trained(m), ops, err);
 	t->grads = mem_new_aligned(n, sizeof *t->grads, err);
 	if (o->average > 0)
@@ -84,14 +89,20 @@ static size_t fused_floats(const struct params *p)
 	return first + largest;
 }
 
-size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, bool single)
+int trainer_memory(const struct model *m, const struct ops *ops, const struct trainer_options *o, int64_t rows,
+	int64_t counted, int64_t longest, bool single, size_t *bytes, struct err *err)
 {
-	const struct params *p = model_trained(t->m);
-	bool fused = t->o.fuse && single && !t->m->adapter;
-	size_t floats = (t->average ? 2 : 1) * p->count + (fused ? fused_floats(p) : p->count);
+	const struct params *p = model_trained(m);
+	bool fused = o->fuse && single && !m->adapter;
+	size_t floats = (o->average > 0 ? 2 : 1) * p->count + (fused ? fused_floats(p) : p->count);
+	struct decoder *d = decoder_new(m, ops, kept(o), err);
 
-	return model_memory(t->m) + floats * sizeof(float) + optimizer_memory(&t->o.optimizer, p) +
-		decoder_memory(t->decoder, rows, counted, longest);
+	if (!d)
+		return -1;
+	*bytes = (m->adapter ? model_memory(m) : 0) + floats * sizeof(float) + optimizer_memory(&o->optimizer, p) +
+		decoder_memory(d, rows, counted, longest);
+	decoder_free(d);
+	return 0;
 }
 
 const struct logp_row *trainer_rows(const struct trainer *t)

@@ -46,10 +46,12 @@ struct trainer *trainer_new(struct model *m, const struct ops *ops, const struct
 void trainer_free(struct trainer *t); /* NULL is fine */
 
 /*
- * Bytes for micro-batches of at most so many rows, counted tokens and tokens in a sequence, all in all. single: every
- * batch is one micro-batch.
+ * Bytes that a trainer and the model under it will take, for micro-batches of at most so many rows, counted tokens and
+ * tokens in a sequence. single: every batch is one micro-batch. Before anything large is made: the model may still be
+ * as MODEL_READ leaves it. 0 or -1.
  */
-size_t trainer_memory(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, bool single);
+int trainer_memory(const struct model *m, const struct ops *ops, const struct trainer_options *o, int64_t rows,
+	int64_t counted, int64_t longest, bool single, size_t *bytes, struct err *err);
 
 /*
  * Forward, backward and one update at learning rate lr. Before the first update, with options.gate and a loss that

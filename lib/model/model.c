@@ -142,6 +142,7 @@ static int fill(const struct model *m, const struct param *p, enum mat_type type
 
 	if (type == MAT_F32) {
 		dtype_to_f32((float *)(void *)numbers, t->data, t->info->dtype, p->count);
+		modeldir_forget_tensor(t);
 		return 0;
 	}
 	row = mem_new((size_t)columns, sizeof *row, err);
@@ -150,6 +151,7 @@ static int fill(const struct model *m, const struct param *p, enum mat_type type
 		mat_quantise(type, numbers + to * (size_t)i, scale + blocks * i, row, columns);
 	}
 	free(row);
+	modeldir_forget_tensor(t);
 	return row ? 0 : -1;
 }
 
@@ -208,6 +210,7 @@ int model_hold(struct model *m, struct err *err)
 		const struct modeldir_tensor *t = model_find_tensor(m, p->name);
 
 		dtype_to_f32(m->weights + p->offset, t->data, t->info->dtype, p->count);
+		modeldir_forget_tensor(t);
 	}
 	free(m->own);
 	m->own = NULL;
@@ -323,8 +326,6 @@ size_t model_memory(const struct model *m)
 {
 	size_t bytes = 0, all;
 
-	if (m->weights)
-		return m->adapter ? m->params.count * sizeof *m->weights : 0;
 	for (size_t i = 0; i < m->params.n; i++) {
 		size_of(&m->params.param[i], m->values[i].type, &all);
 		bytes += all;

@@ -65,7 +65,7 @@ void model_set_weights(struct model *m, float *weights);
 int model_twin(struct model *twin, const struct model *m, struct err *err);
 void model_twin_release(struct model *twin);
 
-/* Bytes that the values take, in memory or mapped files, those that are trained not counted. */
+/* Bytes that its values take, in memory or mapped files, those of an adapter not counted. */
 size_t model_memory(const struct model *m);
 
 /*

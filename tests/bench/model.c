@@ -106,7 +106,6 @@ int main(int argc, char **argv)
 		die(&err);
 	if (!data || model_open(&m, argv[1], MODEL_TRAIN, &err))
 		die(&err);
-	modeldir_forget(&m.dir);
 	top[0] = peak(ops);
 	d = decoder_new(&m, ops, DECODER_FORGET, &err);
 	pairs = batch * steps;

@@ -61,7 +61,6 @@ int main(int argc, char **argv)
 	check(loss_parse(&o.loss, "sigmoid", &err) || loss_settle(&o.loss, &err), &err);
 	data = prefstore_open(argv + 2, 1, ".", 0, &err);
 	check(!data || model_open(&m, argv[1], MODEL_TRAIN, &err), &err);
-	modeldir_forget(&m.dir);
 	t = trainer_new(&m, ops_find("cpu"), &o, &err);
 	check(!t, &err);
 	for (int64_t i = 0; i < batch; i++)
