@@ -77,7 +77,7 @@ static int add_contest(
 	const struct winrate_choice choice = {model, j->base, group};
 	struct contest *c = &to[*n];
 
-	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN}};
+	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN, .interval = {NAN, NAN}}};
 	if (winrate_count(&c->rate, j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed,
 		    j->o->level, err) ||
 		(group < 0 && j->base >= 0 &&

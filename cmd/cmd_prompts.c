@@ -13,7 +13,7 @@ int cmd_prompts_open(struct cmd_prompts *p, const struct tsreader_options *optio
 	if (p->kind == PROMPTS_STREAM) {
 		p->stream = prefreader_open(p->paths, p->n, options, err);
 		if (!p->stream)
-			return -1;
+			return err_at(err, "prompts as a stream (text is read by --input jsonl or lines)");
 		text = prefreader_schema(p->stream)->text;
 		p->rendered = meta_get(prefreader_meta(p->stream), "template.sha256");
 	}
