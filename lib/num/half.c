@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE_M 256
-#define TILE_N 768
 #define ROUND 32	       /* rows are made up to a multiple, so that there are few shapes: each has code of its own */
 #define CHUNK ((int64_t)1 << 22) /* numbers of a matrix that are rounded at a time */
 

@@ -107,6 +107,10 @@ void reference_moment_store(const struct moment *m, const float *x, int64_t from
 void reference_to_half(uint16_t *half, const float *x, int64_t n);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
+/* Tiles of matrix products: oneDNN's in one thread is within 5 % of its best there (tests/bench/RESULTS.md). */
+#define TILE_M 256
+#define TILE_N 768
+
 /* oneDNN's matrix product, in the calling thread alone. */
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);

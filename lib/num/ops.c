@@ -7,15 +7,10 @@
 #include "num/half.h"
 #include "num/kernels.h"
 
-/*
- * How work is cut, by sizes alone: rows, columns and elements to a part, and the tiles of a matrix
- * product (tests/bench/RESULTS.md: oneDNN's single-threaded product is within 5 % of its best there).
- */
+/* How work is cut, by sizes alone: rows, columns and elements to a part. */
 #define ROWS 16
 #define COLUMNS 64
 #define ELEMENTS 16384
-#define TILE_M 256
-#define TILE_N 768
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
 #define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
