@@ -69,7 +69,7 @@ $(TESTS): $B/tests/%: $B/tests/unit/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/u
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(BENCHES): $B/bench/%: $B/tests/bench/%.o $B/libpreftools.a
+$(BENCHES): $B/bench/%: $B/tests/bench/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/bench/support/*.c)) $B/libpreftools.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
