@@ -1,8 +1,8 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
 # peak, and as ratios to the oracle's eager PyTorch; lm-sample's steps as shares of the memory's bandwidth and of
-# that peak; what each optimizer costs; the speed of pref-fmt; and that of the tokenizers, with ratios to the Hugging
-# Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
+# that peak; what each optimizer costs; what writing and reading a stream costs; the speed of pref-fmt; and that of the
+# tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
 # RUNS, STEPS, MODELS, SEQUENCES, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,6 +54,10 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 	awk -v vocab="$vocab" -f "$here/lengths.awk" > "$tmp/pairs.jsonl"
 	"$BIN/tstream" import -o "$tmp/pairs.tsz" "$tmp/pairs.jsonl"
 	"$BIN/ref-logp" -q -m "$tmp/$model" -o "$tmp/ref.tsz" "$tmp/pairs.tsz"
+	[ -e "$tmp/bench.tsz" ] || {
+		"$BIN/tstream" cat -o "$tmp/bench.tsz" $(yes "$tmp/ref.tsz" | head -n 50)
+		"$BENCH/stream" "$tmp/bench.tsz" "$tmp" 5 | sed "s/^/a stream of tokens and log-probs: /"
+	}
 	for run in ${RUNS:-4:f32 16:f32 4:bf16 16:bf16}; do
 		batch=${run%:*} dtype=${run#*:}
 		if ! ours=$("$BENCH/model" "$tmp/$model" "$tmp/ref.tsz" "$batch" "${STEPS:-3}" "$dtype"); then

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,7 +181,7 @@ static void run(FILE *out, const char *folder, int level, int runs)
 	struct err err = ERR_INIT;
 	struct job j = {level, 1, path_join(folder, "bench.tsz", &err)};
 	struct rate w1, w2, r1, r2, deflate, inflate, crc, sha;
-	double bytes = 0;
+	struct stat st;
 
 	check(!j.path, &err);
 	write_all(j.path, level, 1);
@@ -193,15 +194,15 @@ static void run(FILE *out, const char *folder, int level, int runs)
 	j.threads = 2;
 	w2 = best_of(runs, do_write, &j);
 	r2 = best_of(runs, do_read, &j);
-	for (size_t i = 0; i < nblocks; i++)
-		bytes += (double)blocks[i].deflated.len;
+	if (stat(j.path, &st))
+		check(err_sys(&err, "%s", j.path), &err);
 	fprintf(out,
 		"{\"level\":%d,\"megabytes\":%.1f,\"ratio\":%.3f,\"write\":{\"clock\":%.0f,"
 		"\"processor\":%.0f,\"clock_2_threads\":"
 		"%.0f},\"read\":{\"clock\":%.0f,\"processor\":%.0f,\"clock_2_threads\":%.0f},"
 		"\"alone\":{\"deflate\":%.0f,"
 		"\"inflate\":%.0f,\"crc32\":%.0f,\"sha256\":%.0f}}\n",
-		level, megabytes, megabytes * 1e6 / bytes, w1.clock, w1.processor, w2.clock,
+		level, megabytes, megabytes * 1e6 / (double)st.st_size, w1.clock, w1.processor, w2.clock,
 		r1.clock, r1.processor, r2.clock, deflate.processor, inflate.processor,
 		crc.processor, sha.processor);
 	unlink(j.path);
