@@ -1,9 +1,9 @@
 /*
  * model MODEL STREAM BATCH STEPS DTYPE [PROGRAM]: times ref-logp's and dpo-step's work, or that of one of them, on a
  * stream, against what the machine can do: the matrix product's peak and the memory's bandwidth, measured in the same
- * run, before, between and after. One JSON object on stdout. Operations and bytes of a step are those that must be done
- * (tests/bench/support/bench.h); its share of the limit is the least time in which the machine could do both over the
- * time that was taken. Training takes the loss that the records allow: pairs, or rankings.
+ * run behind each, since it takes memory of its own. One JSON object on stdout. Operations and bytes of a step are those
+ * that must be done (tests/bench/support/bench.h); its share of the limit is the least time in which the machine could
+ * do both over the time that was taken. Training takes the loss that the records allow: pairs, or rankings.
  */
 #include <omp.h>
 #include <stdio.h>
@@ -181,7 +181,6 @@ int main(int argc, char **argv)
 	b.data = prefstore_open(argv + 2, 1, ".", 0, &err);
 	if (!b.data || model_open(&b.m, argv[1], trains ? MODEL_TRAIN : MODEL_READ, &err))
 		bench_die(&err);
-	measure_machine(&b);
 	if (reads)
 		time_reading(&b, &read);
 	if (reads && trains)
