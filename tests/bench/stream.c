@@ -216,6 +216,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || !out || null < 0 || dup2(null, STDOUT_FILENO) < 0)
 		return 2;
+	mem_keep_blocks(); /* as every program does */
 	load(argv[1]);
 	run(out, argv[2], 1, atoi(argv[3]));
 	run(out, argv[2], 0, atoi(argv[3]));
