@@ -9,8 +9,6 @@
 #ifndef NUM_KERNELS_H
 #define NUM_KERNELS_H
 
-#include <string.h>
-
 #include "num/ops.h"
 
 struct kernels {
@@ -33,6 +31,13 @@ struct kernels {
 
 	/* n floats to BF16, to nearest even; NaN stays NaN. */
 	void (*to_half)(uint16_t *half, const float *x, int64_t n);
+
+	/*
+	 * n <= 16 lines of k numbers each to BF16 tiles, as an operand of gemm_half(): to[ceil(k / 32)][16][32], zeros for
+	 * what is not there. Lines are x's rows if rows, else its columns. A left operand's tile has a line in each of its
+	 * rows; a right one's has the numbers 2i and 2i + 1 of all lines, line by line, in row i.
+	 */
+	void (*half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
@@ -105,6 +110,7 @@ void reference_moment_store(const struct moment *m, const float *x, int64_t from
 
 /* Of the reference, in mat.c. */
 void reference_to_half(uint16_t *half, const float *x, int64_t n);
+void reference_half_tiles(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 /* Tiles of matrix products: oneDNN's in one thread is within 5 % of its best there (tests/bench/RESULTS.md). */
@@ -115,18 +121,23 @@ void reference_mat_load(float *dst, enum mat_type type, const void *data, const 
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
-static inline float half_to_float(uint16_t half)
-{
-	uint32_t bits = (uint32_t)half << 16;
-	float x;
+/* A tile of BF16: 16 lines, 32 numbers deep. */
+#define HALF_LINES 16
+#define HALF_DEPTH 32
+#define HALF_TILE (HALF_LINES * HALF_DEPTH)
 
-	memcpy(&x, &bits, sizeof x);
-	return x;
-}
+/*
+ * A gemm_half: c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are tiles of m lines and
+ * of n lines, k deep, made by half_tiles(), 16 lines after 16 lines. An element of c depends on its two lines alone.
+ */
 
-/* The same of BF16 with float32 sums, and whether the library has it; otherwise it is made in plain loops. */
-void gemm_half_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc, bool add);
-bool gemm_half_supported(void);
+#if defined(__x86_64__)
+void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
+	bool add);
+void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
+	bool add);
+bool gemm_half_has_amx(void);
+bool gemm_half_has_pairs(void);
+#endif
 
 #endif

@@ -342,6 +342,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(gemm_apart_bf16),
 	VEC_NAME(mat_load),
 	VEC_NAME(to_half),
+	VEC_NAME(half_tiles),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

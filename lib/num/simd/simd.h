@@ -21,6 +21,7 @@ void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float 
 void VEC_NAME(gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
 	int64_t ldb, float *c, int64_t ldc);
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
+void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);

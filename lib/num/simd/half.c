@@ -1,0 +1,119 @@
+/* Floats to BF16, to nearest even, and to the tiles of its matrix products. */
+#include "num/simd/simd.h"
+
+static inline uint16_t rounded(float x)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof bits);
+	bits += 0x7fff + (bits >> 16 & 1);
+	return (uint16_t)(x != x ? 0x7fc0 : bits >> 16);
+}
+
+void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n)
+{
+#pragma omp simd
+	for (int64_t i = 0; i < n; i++)
+		half[i] = rounded(x[i]);
+}
+
+#if defined(__AVX512BW__)
+
+/* The upper half of each element is the number in BF16. */
+static inline __m512i round_vector(__m512 x)
+{
+	__m512i bits = _mm512_castps_si512(x),
+		last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+
+	bits = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
+	return _mm512_mask_mov_epi32(bits, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_epi32(0x7fc00000));
+}
+
+/* Element i: a[i] in the lower half, b[i] in the upper. */
+static inline __m512i pair(__m512 a, __m512 b)
+{
+	return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(round_vector(a), 16), round_vector(b));
+}
+
+/* The first n <= 32 of 32 numbers side by side; the others are 0. */
+static inline __m512i row(const float *x, int64_t n)
+{
+	static const uint16_t upper[32] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39,
+		41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+	uint32_t some = n < 32 ? (1u << n) - 1 : 0xffffffff;
+	__m512i a = round_vector(_mm512_maskz_loadu_ps((__mmask16)some, x));
+	__m512i b = round_vector(_mm512_maskz_loadu_ps((__mmask16)(some >> 16), x + 16));
+
+	return _mm512_permutex2var_epi16(a, _mm512_loadu_si512(upper), b);
+}
+
+/* Transposes 16 vectors of 16 elements: by halves of what is left to exchange, from neighbours on. */
+static inline void transpose(__m512i t[16])
+{
+	__m512i u[16];
+
+	for (int i = 0; i < 16; i += 2) {
+		u[i] = _mm512_unpacklo_epi32(t[i], t[i + 1]);
+		u[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 1]);
+	}
+	for (int i = 0; i < 16; i += 4) {
+		t[i] = _mm512_unpacklo_epi64(u[i], u[i + 2]);
+		t[i + 1] = _mm512_unpackhi_epi64(u[i], u[i + 2]);
+		t[i + 2] = _mm512_unpacklo_epi64(u[i + 1], u[i + 3]);
+		t[i + 3] = _mm512_unpackhi_epi64(u[i + 1], u[i + 3]);
+	}
+	for (int i = 0; i < 4; i++) {
+		__m512i a = _mm512_shuffle_i32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_i32x4(t[i], t[i + 4], 0xdd);
+		__m512i c = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0x88),
+			d = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0xdd);
+
+		u[i] = _mm512_shuffle_i32x4(a, c, 0x88);
+		u[i + 4] = _mm512_shuffle_i32x4(b, d, 0x88);
+		u[i + 8] = _mm512_shuffle_i32x4(a, c, 0xdd);
+		u[i + 12] = _mm512_shuffle_i32x4(b, d, 0xdd);
+	}
+	memcpy(t, u, sizeof u);
+}
+
+/* Numbers l to l + 31 of x's columns, pair by pair. */
+static inline void load_pairs(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
+{
+	__mmask16 columns = (__mmask16)((1u << n) - 1);
+
+	for (int64_t i = 0; i < 16; i++, l += 2)
+		t[i] = pair(_mm512_maskz_loadu_ps(l < k ? columns : 0, x + l * ldx),
+			_mm512_maskz_loadu_ps(l + 1 < k ? columns : 0, x + (l + 1) * ldx));
+}
+
+/* Numbers l to l + 31 of x's rows. */
+static inline void load_rows(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
+{
+	int64_t deep = k - l < 32 ? k - l : 32;
+
+	for (int64_t i = 0; i < 16; i++)
+		t[i] = row(x + i * ldx + l, i < n ? deep : 0);
+}
+
+void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+{
+	for (int64_t l = 0; l < k; l += HALF_DEPTH, to += HALF_TILE) {
+		__m512i t[16];
+
+		if (rows)
+			load_rows(t, x, ldx, n, l, k);
+		else
+			load_pairs(t, x, ldx, n, l, k);
+		if (rows == right)
+			transpose(t);
+		memcpy(to, t, sizeof t);
+	}
+}
+
+#else
+
+void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+{
+	reference_half_tiles(to, x, ldx, n, k, rows, right);
+}
+
+#endif
