@@ -8,7 +8,8 @@ by tokens of the prompt, completions that share it, pairs a batch, parameters of
 second and peak memory of reading with every check, tokenizing, and reading and writing, by the records of a stream. A
 point that cannot be, or would take longer than SECONDS_A_POINT by what the one before it took, or more memory than is
 free, stays in the table without figures and with the reason. AXES chooses the axes; PROMPTS, COMPLETIONS, BATCHES,
-MODELS, THREADS and RECORDS their points. A process begun by Python has the 14 MiB of that in its peak at the least.
+MODELS, THREADS and RECORDS their points. Threads wait without spinning unless OMP_WAIT_POLICY says otherwise, so that
+neighbours count for less. A process begun by Python has the 14 MiB of that in its peak at the least.
 """
 import json
 import os
@@ -20,7 +21,8 @@ import tempfile
 import time
 
 BIN, BENCH, OUT = sys.argv[1:4]
-SECONDS = float(os.environ.get("SECONDS_A_POINT", 60))
+SECONDS = float(os.environ.get("SECONDS_A_POINT", 40))
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 SHAPES = {  # hidden, inner, layers, heads, key-value heads, vocabulary, tied
     "3M": (128, 352, 4, 4, 2, 16384, True),
     "10M": (256, 704, 8, 4, 2, 16384, True),
