@@ -13,6 +13,14 @@
 
 #include "num/ops.h"
 
+#define HALF_ROWS 16
+#define HALF_DEPTH 32
+
+static inline int64_t half_depth(int64_t k)
+{
+	return (k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_DEPTH;
+}
+
 struct kernels {
 	const char *name;
 
@@ -27,6 +35,20 @@ struct kernels {
 	/* The same, to the bit, of b's floats, where b is BF16 and stored transposed. NULL: there is none. */
 	void (*gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
 		int64_t ldb, float *c, int64_t ldc);
+
+	/*
+	 * Rows from from on, HALF_ROWS of them if there are, to BF16, as half_apart() wants them: rows times half_depth(k)
+	 * numbers, rows made up to a multiple of HALF_ROWS where there are more than that.
+	 */
+	void (*half_pack)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+
+	/*
+	 * y[rows, n] += x w, with sums in float32, for k columns of packed x from at, a multiple of HALF_DEPTH; depth is
+	 * that of all of x. w is stored transposed, ldw numbers a row. An element is the same, to the bit, whatever rows
+	 * and n are. NULL: there is none.
+	 */
+	void (*half_apart)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+		const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
 
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
 	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
@@ -114,6 +136,20 @@ void reference_mat_load(float *dst, enum mat_type type, const void *data, const 
 /* oneDNN's matrix product, in the calling thread alone. */
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
+
+/* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
+static inline void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
+	int64_t from, int64_t to, bool add)
+{
+	for (int64_t r = 0; r < rows; r++) {
+		if (add && bias)
+			k->add(y + r * ldy, bias, 1, from, to);
+		else if (bias)
+			memcpy(y + r * ldy + from, bias + from, sizeof *y * (size_t)(to - from));
+		else if (!add)
+			memset(y + r * ldy + from, 0, sizeof *y * (size_t)(to - from));
+	}
+}
 
 static inline float half_to_float(uint16_t half)
 {

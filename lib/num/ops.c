@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "num/adafactor.h"
+#include "num/apart.h"
 #include "num/half.h"
 #include "num/kernels.h"
 
@@ -13,7 +14,6 @@
 #define ELEMENTS 16384
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
-#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -33,20 +33,6 @@ static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n
 		for (int64_t i = 0; i < m; i += tm)
 			k->gemm(ta, tb, least(tm, m - i), least(tn, n - j), depth, a + (ta ? i : i * lda), lda,
 				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
-}
-
-/* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
-static void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
-	int64_t from, int64_t to, bool add)
-{
-	for (int64_t r = 0; r < rows; r++) {
-		if (add && bias)
-			k->add(y + r * ldy, bias, 1, from, to);
-		else if (bias)
-			memcpy(y + r * ldy + from, bias + from, sizeof *y * (size_t)(to - from));
-		else if (!add)
-			memset(y + r * ldy + from, 0, sizeof *y * (size_t)(to - from));
-	}
 }
 
 static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
@@ -118,46 +104,6 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 		add = true;
 	}
 	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
-}
-
-/*
- * Columns from to to of rows of y += x times w: panel by panel where w has no floats, or many rows would look for
- * them all over again.
- */
-static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
-	int64_t rows, int64_t from, int64_t to)
-{
-	bool tb = !w->in_first;
-	int64_t all = mat_columns(w), n = to - from;
-	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
-
-	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
-		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from), all,
-			y + from, ldy);
-		return;
-	}
-	if (w->type == MAT_BF16 && tb && rows <= FEW && ops->kernels->gemm_apart_bf16) {
-		ops->kernels->gemm_apart_bf16(rows, n, w->in, x, ldx, (const uint16_t *)w->data + from * all, all, y + from, ldy);
-		return;
-	}
-	for (int64_t k = 0; k < w->in; k += PANEL_K) {
-		int64_t deep = least(PANEL_K, w->in - k), ld = tb ? PANEL_K : COLUMNS;
-
-		mat_load(ops, panel, ld, w, tb ? from : k, tb ? n : deep, tb ? k : from, tb ? deep : n);
-		ops->kernels->gemm_apart(tb, rows, n, deep, x + k, ldx, panel, ld, y + from, ldy);
-	}
-}
-
-static void linear_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
-	const struct mat *w, const float *bias, int64_t rows, bool add)
-{
-#pragma omp parallel for schedule(dynamic)
-	for (int64_t from = 0; from < w->out; from += COLUMNS) {
-		int64_t to = least(from + COLUMNS, w->out);
-
-		begin_linear(ops->kernels, y, ldy, bias, rows, from, to, add);
-		add_apart(ops, y, ldy, x, ldx, w, rows, from, to);
-	}
 }
 
 static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
@@ -512,7 +458,7 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, linear_apart, linear_backward_x, mat_load, linear_backward_w, \
+		its_name, its_kernels, its_half, linear_forward, apart_linear, linear_backward_x, mat_load, linear_backward_w, \
 			embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \

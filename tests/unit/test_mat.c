@@ -147,6 +147,21 @@ static void round_all(float *x, int64_t n)
 	free(half);
 }
 
+/* Each row of got[rows, out] is what it is alone, with other threads. */
+static void check_rows_apart(const struct ops *ops, const float *got, const float *x, const struct mat *w, int64_t rows)
+{
+	float *alone = malloc((size_t)w->out * sizeof *alone);
+
+	assert_non_null(alone);
+	omp_set_num_threads(1);
+	for (int64_t r = 0; r < rows; r += rows < 20 ? 1 : 7) {
+		ops->linear_apart(ops, alone, w->out, x + r * w->in, w->in, w, NULL, 1, false);
+		assert_memory_equal(alone, got + r * w->out, sizeof *alone * (size_t)w->out);
+	}
+	omp_set_num_threads(2);
+	free(alone);
+}
+
 /* Products in BF16 are those of rounded operands, summed in float32, at any number of threads. */
 static void products_in_bf16(void **state)
 {
@@ -177,6 +192,8 @@ static void products_in_bf16(void **state)
 			half->linear_forward(half, y3, out, x, in, &m.w, NULL, rows, false);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
 			omp_set_num_threads(2);
+			half->linear_apart(half, y3, out, x, in, &m.w, NULL, rows, false);
+			check_rows_apart(half, y3, x, &m.w, rows);
 			round_all(x, rows * in);
 			round_all(dy, rows * out);
 			round_all(m.floats, in * out);
@@ -184,11 +201,57 @@ static void products_in_bf16(void **state)
 			plain->linear_backward_x(plain, dx, in, dy, out, &floats, rows, false);
 			plain->linear_backward_w(plain, dw, NULL, dy, out, x, in, &floats, rows);
 			check_close("y", y2, y, rows * out, 2e-5);
+			check_close("y apart", y3, y, rows * out, 2e-5);
 			check_close("dx", dx2, dx, rows * in, 2e-5);
 			check_close("dw", dw2, dw, in * out, 2e-5);
 			free(x), free(dy), free(y), free(dx), free(dw), free(y2), free(dx2), free(dw2), free(y3);
 			unmake(&m);
 		}
+}
+
+#if defined(__x86_64__)
+/* num/simd/simd.h, of the instruction set that has them. */
+bool half_has_tiles_v4(void);
+void half_pack_tiles_v4(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+void half_pack_dots_v4(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+void half_apart_tiles_v4(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
+void half_apart_dots_v4(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
+#endif
+
+/* Tiles and dot products, of which half_apart() takes one by the processor: the same but for rounding. */
+static void both_kernels_of_bf16(void **state)
+{
+#if defined(__x86_64__)
+	static const int64_t sizes[][3] = {{1, 5, 3}, {2, 37, 70}, {15, 64, 64}, {16, 33, 97}, {17, 16, 32}, {37, 50, 129}};
+
+	(void)state;
+	if (!ops_find("half") || !half_has_tiles_v4())
+		skip();
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		int64_t rows = sizes[s][0], n = sizes[s][1], k = sizes[s][2], depth = half_depth(k);
+		struct made m = make(MAT_BF16, n, k, false, s);
+		float *x = check_random(5, rows * k, 1), *y[2];
+
+		for (int i = 0; i < 2; i++) {
+			uint16_t *packed = calloc((size_t)((rows + HALF_ROWS) * depth), sizeof *packed);
+
+			y[i] = check_random(6, rows * n, 1);
+			assert_non_null(packed);
+			for (int64_t from = 0; from < rows; from += HALF_ROWS)
+				(i ? half_pack_dots_v4 : half_pack_tiles_v4)(packed, x, k, from, rows, k);
+			(i ? half_apart_dots_v4 : half_apart_tiles_v4)(rows, n, 0, k, packed, depth, m.data, k, y[i], n);
+			free(packed);
+		}
+		check_close("y", y[0], y[1], rows * n, 1e-5);
+		free(x), free(y[0]), free(y[1]);
+		unmake(&m);
+	}
+#else
+	(void)state;
+	skip();
+#endif
 }
 
 static void rounding_to_bf16(void **state)
@@ -300,6 +363,7 @@ int main(void)
 		cmocka_unit_test(levels_are_normal_quantiles),
 		cmocka_unit_test(products_are_those_of_the_floats),
 		cmocka_unit_test(products_in_bf16),
+		cmocka_unit_test(both_kernels_of_bf16),
 		cmocka_unit_test(rounding_to_bf16),
 		cmocka_unit_test(parts_load_as_the_whole),
 		cmocka_unit_test(dropout_is_by_place),

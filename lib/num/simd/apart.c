@@ -4,6 +4,7 @@
  */
 #include "num/simd/product.h"
 #include "num/simd/simd.h"
+#include "num/simd/sums.h"
 
 /* Rows of a and of b that go together. */
 #if VL == 16
@@ -13,35 +14,7 @@
 #endif
 #define BR 4
 
-typedef float v4 __attribute__((vector_size(16)));
 typedef uint16_t vh __attribute__((vector_size(2 * VL)));
-
-/* Lanes added pairwise, to four. */
-static inline v4 fold(vf v)
-{
-#if VL == 16
-	typedef float v8 __attribute__((vector_size(32)));
-	v8 h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-		__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-#else
-	vf h = v;
-#endif
-#if VL == 4
-	return h;
-#else
-	return __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
-#endif
-}
-
-/* The sums of four vectors' lanes. */
-static inline v4 sums(vf a, vf b, vf c, vf d)
-{
-	v4 p = fold(a), q = fold(b), r = fold(c), s = fold(d);
-	v4 pq = __builtin_shufflevector(p, q, 0, 4, 1, 5) + __builtin_shufflevector(p, q, 2, 6, 3, 7);
-	v4 rs = __builtin_shufflevector(r, s, 0, 4, 1, 5) + __builtin_shufflevector(r, s, 2, 6, 3, 7);
-
-	return __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
-}
 
 /* n <= VL numbers from place at of a row of floats or, with half, of BF16; the others are 0. */
 __attribute__((always_inline)) static inline vf load(bool half, const void *row, int64_t at, int64_t n)

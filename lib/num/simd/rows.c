@@ -340,6 +340,13 @@ const struct kernels VEC_NAME(kernels) = {
 	gemm_dnnl,
 	VEC_NAME(gemm_apart),
 	VEC_NAME(gemm_apart_bf16),
+#if VL == 16
+	VEC_NAME(half_pack),
+	VEC_NAME(half_apart),
+#else
+	NULL,
+	NULL,
+#endif
 	VEC_NAME(mat_load),
 	VEC_NAME(to_half),
 	norm_forward,
