@@ -46,8 +46,7 @@ static int round_matrix(uint16_t *to, const struct mat *w, bool turned, struct e
 	return row && half ? 0 : -1;
 }
 
-static int fill(const struct model *m, const struct param *p, const struct values *v, void *to,
-	struct err *err)
+static int fill(const struct model *m, const struct param *p, const struct values *v, void *to, struct err *err)
 {
 	const struct modeldir_tensor *t = model_find_tensor(m, p->name);
 	struct mat w = model_param_mat(m, p);
@@ -74,8 +73,7 @@ static void settle(struct model *m, const size_t *place)
 
 		if (place[i + 1] == place[i])
 			continue;
-		*v = (struct values){(char *)m->half + place[i], NULL,
-			becomes_half(m, p, v) ? MAT_BF16 : MAT_F32};
+		*v = (struct values){(char *)m->half + place[i], NULL, becomes_half(m, p, v) ? MAT_BF16 : MAT_F32};
 		if (m->arch.in_first && p->rank == 2 && role_in_layer(p->role)) {
 			int64_t rows = p->shape[0];
 
@@ -102,9 +100,7 @@ int model_halve(struct model *m, struct err *err)
 		bytes += half_size(m, &m->params.param[i], &m->values[i]);
 		place[i + 1] = bytes;
 	}
-	m->half = place ? mem_new_aligned(
-				  bytes + (copy ? embed->count * sizeof(uint16_t) : 0) + 1, 1, err)
-			: NULL;
+	m->half = place ? mem_new_aligned(bytes + (copy ? embed->count * sizeof(uint16_t) : 0) + 1, 1, err) : NULL;
 	if (!m->half) {
 		free(place);
 		return -1;
@@ -114,16 +110,13 @@ int model_halve(struct model *m, struct err *err)
 		struct err each = ERR_INIT;
 
 		if (place[i + 1] > place[i])
-			rc += fill(m, &m->params.param[i], &m->values[i],
-				      (char *)m->half + place[i], &each) != 0;
+			rc += fill(m, &m->params.param[i], &m->values[i], (char *)m->half + place[i], &each) != 0;
 	}
 	if (copy && rc == 0) {
 		m->head = (char *)m->half + bytes;
-		rc = round_matrix(
-			(uint16_t *)(void *)((char *)m->half + bytes), &table, false, err);
+		rc = round_matrix((uint16_t *)(void *)((char *)m->half + bytes), &table, false, err);
 	}
 	settle(m, place);
 	free(place);
-	return rc ? err_set(err, ERR_FAILED, "%s: no memory for a row of a matrix", m->dir.path)
-		  : 0;
+	return rc ? err_set(err, ERR_FAILED, "%s: no memory for a row of a matrix", m->dir.path) : 0;
 }

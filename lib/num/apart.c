@@ -7,8 +7,8 @@
 /* How work is cut, by sizes alone: columns to a part, and the depth of a part that is made floats of at a time. */
 #define COLUMNS 64
 #define PANEL_K 1024
-#define FEW                                                                                        \
-	6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
+#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits; */
+#define TWO 2 /* and where it is stored [in, out], in fewer bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -21,28 +21,26 @@ static int64_t least(int64_t a, int64_t b)
  * Columns from to to of rows of y += x times w: panel by panel where w has no floats, or many rows would look for
  * them all over again.
  */
-static void add_floats(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
-	const struct mat *w, int64_t rows, int64_t from, int64_t to)
+static void add_floats(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
+	int64_t rows, int64_t from, int64_t to)
 {
 	bool tb = !w->in_first;
 	int64_t all = mat_columns(w), n = to - from;
 	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
 
 	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
-		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx,
-			(const float *)w->data + (tb ? from * all : from), all, y + from, ldy);
+		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from),
+			all, y + from, ldy);
 		return;
 	}
-	if (w->type == MAT_BF16 && tb && rows <= FEW && ops->kernels->gemm_apart_bf16) {
-		ops->kernels->gemm_apart_bf16(rows, n, w->in, x, ldx,
-			(const uint16_t *)w->data + from * all, all, y + from, ldy);
+	if (w->type != MAT_F32 && rows <= (tb ? FEW : TWO) && ops->kernels->gemm_few) {
+		ops->kernels->gemm_few(rows, x, ldx, w, from, n, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {
 		int64_t deep = least(PANEL_K, w->in - k), ld = tb ? PANEL_K : COLUMNS;
 
-		ops->mat_load(ops, panel, ld, w, tb ? from : k, tb ? n : deep, tb ? k : from,
-			tb ? deep : n);
+		ops->mat_load(ops, panel, ld, w, tb ? from : k, tb ? n : deep, tb ? k : from, tb ? deep : n);
 		ops->kernels->gemm_apart(tb, rows, n, deep, x + k, ldx, panel, ld, y + from, ldy);
 	}
 }
@@ -55,8 +53,7 @@ static _Thread_local struct {
 } room;
 
 /* Rows rounded and packed; NULL: there is no memory. */
-static const uint16_t *pack(
-	const struct kernels *kernels, const float *x, int64_t ldx, int64_t rows, int64_t k)
+static const uint16_t *pack(const struct kernels *kernels, const float *x, int64_t ldx, int64_t rows, int64_t k)
 {
 	size_t n = (size_t)((rows + HALF_ROWS - 1) / HALF_ROWS * HALF_ROWS * half_depth(k));
 	uint16_t *to;
@@ -75,12 +72,11 @@ static const uint16_t *pack(
 	return to;
 }
 
-#define PANEL_LD                                                                                   \
-	(PANEL_K + 32) /* no power of 2, so that columns do not fall on the same cache lines */
+#define PANEL_LD (PANEL_K + 32) /* no power of 2, so that columns do not fall on the same cache lines */
 
 /* panel[outputs from to to][deep], rounded, of w's inputs from k on. */
-static void load_half(const struct ops *ops, uint16_t *panel, const struct mat *w, int64_t from,
-	int64_t to, int64_t k, int64_t deep)
+static void load_half(
+	const struct ops *ops, uint16_t *panel, const struct mat *w, int64_t from, int64_t to, int64_t k, int64_t deep)
 {
 	float row[PANEL_K];
 	uint16_t half[COLUMNS];
@@ -101,28 +97,27 @@ static void load_half(const struct ops *ops, uint16_t *panel, const struct mat *
 }
 
 /* The same as add_floats(), of packed x. */
-static void add_half(const struct ops *ops, float *y, int64_t ldy, const uint16_t *x,
-	const struct mat *w, int64_t rows, int64_t from, int64_t to)
+static void add_half(const struct ops *ops, float *y, int64_t ldy, const uint16_t *x, const struct mat *w, int64_t rows,
+	int64_t from, int64_t to)
 {
 	uint16_t panel[COLUMNS * PANEL_LD] __attribute__((aligned(64)));
 	int64_t depth = half_depth(w->in);
 
 	if (w->type == MAT_BF16 && !w->in_first) {
-		ops->kernels->half_apart(rows, to - from, 0, w->in, x, depth,
-			(const uint16_t *)w->data + from * w->in, w->in, y + from, ldy);
+		ops->kernels->half_apart(rows, to - from, 0, w->in, x, depth, (const uint16_t *)w->data + from * w->in,
+			w->in, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {
 		int64_t deep = least(PANEL_K, w->in - k);
 
 		load_half(ops, panel, w, from, to, k, deep);
-		ops->kernels->half_apart(
-			rows, to - from, k, deep, x, depth, panel, PANEL_LD, y + from, ldy);
+		ops->kernels->half_apart(rows, to - from, k, deep, x, depth, panel, PANEL_LD, y + from, ldy);
 	}
 }
 
-void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
-	const struct mat *w, const float *bias, int64_t rows, bool add)
+void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
+	const float *bias, int64_t rows, bool add)
 {
 	const uint16_t *packed = ops->half ? pack(ops->kernels, x, ldx, rows, w->in) : NULL;
 

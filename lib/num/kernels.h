@@ -32,9 +32,13 @@ struct kernels {
 	void (*gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 		int64_t ldb, float *c, int64_t ldc);
 
-	/* The same, to the bit, of b's floats, where b is BF16 and stored transposed. NULL: there is none. */
-	void (*gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
-		int64_t ldb, float *c, int64_t ldc);
+	/*
+	 * c[m, n] += a[m, in] times columns from on, a multiple of MAT_BLOCK, of w, which is not MAT_F32: what gemm_apart()
+	 * makes of its floats, to the bit, where those of [out, in] are summed 1024 at a time. m is at most 6, or 2 of w
+	 * [in, out]. NULL: there is none.
+	 */
+	void (*gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
+		int64_t ldc);
 
 	/*
 	 * Rows from from on, HALF_ROWS of them if there are, to BF16, as half_apart() wants them: rows times half_depth(k)

@@ -1,6 +1,7 @@
 /*
- * decode MODEL BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
- * and the matrix product's peak, measured in turn with them, the best so far. One JSON object a batch on stdout.
+ * decode MODEL [KIND] BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
+ * and the matrix product's peak in float32, measured in turn with them, the best so far. One JSON object a batch on
+ * stdout. KIND, before any of them: f32, the default; bf16, as lm-sample --dtype; int8 or nf4, as --quantize.
  *
  * A step reads each weight once, however many sequences there are: the model's bytes, as they are kept, over the
  * best step's time, is the share of bandwidth; 2 operations a weight and sequence the share of the peak.
@@ -86,12 +87,14 @@ static void weights(const struct model *m, double *count, double *bytes)
 	*count = *bytes = 0;
 	for (size_t i = 0; i < m->params.n; i++) {
 		const struct param *p = &m->params.param[i];
+		struct mat w = p->role == ROLE_EMBED ? model_head(m) : p->rank == 2 ? model_param_mat(m, p) : (struct mat){.out = 0};
+		int64_t columns = mat_columns(&w);
 
 		if (p->role == ROLE_PLACES || (p->role == ROLE_EMBED && !m->arch.tied))
 			continue;
 		*count += (double)p->count;
-		*bytes += p->rank == 2 ? (double)p->shape[0] * (double)mat_row_size(m->values[i].type, p->shape[1])
-				       : (double)p->count * sizeof(float);
+		*bytes += p->rank == 2 ? (double)mat_rows(&w) * (double)(mat_row_size(w.type, columns) +
+			(size_t)mat_row_blocks(w.type, columns) * sizeof(float)) : (double)p->count * sizeof(float);
 	}
 }
 
@@ -167,30 +170,50 @@ static void measure(double *wide, double *top)
 	*top = t > *top ? t : *top;
 }
 
+/* The model as a kind keeps it, and what multiplies it. */
+static const struct ops *open_kind(struct model *m, const char *folder, const char *kind)
+{
+	bool half = !strcmp(kind, "bf16");
+	enum model_use use = !strcmp(kind, "int8") ? MODEL_INT8 : !strcmp(kind, "nf4") ? MODEL_NF4 : MODEL_READ;
+	const struct ops *ops = ops_find(half ? "half" : "cpu");
+	struct err err = ERR_INIT;
+
+	if (ops && (model_open(m, folder, use, &err) || (half && model_halve(m, &err))))
+		die(&err);
+	return ops;
+}
+
 int main(int argc, char **argv)
 {
-	struct err err = ERR_INIT;
+	bool named = argc > 2 && !strchr("0123456789", *argv[2]);
+	const char *kind = named ? argv[2] : "f32";
 	double count, bytes, wide = 0, top = 0;
+	struct err err = ERR_INIT;
+	const struct ops *ops;
 	struct decoder *d;
 	struct model m;
 
-	if (argc < 3)
+	if (argc < 3 + named)
 		return 2;
-	if (model_open(&m, argv[1], MODEL_READ, &err) || !(d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err)))
+	ops = open_kind(&m, argv[1], kind);
+	if (!ops)
+		return 1;
+	d = decoder_new(&m, ops, DECODER_FORGET, &err);
+	if (!d)
 		die(&err);
 	weights(&m, &count, &bytes);
 	measure(&wide, &top);
-	for (int i = 2; i < argc; i++) {
+	for (int i = 2 + named; i < argc; i++) {
 		struct sequences s;
 		double step;
 
 		begin(&s, d, atoll(argv[i]));
 		step = run(&s, d);
 		measure(&wide, &top);
-		printf("{\"threads\":%d,\"backend\":\"%s\",\"batch\":%lld,\"tokens_per_second\":%.1f,"
+		printf("{\"threads\":%d,\"backend\":\"%s\",\"kind\":\"%s\",\"batch\":%lld,\"tokens_per_second\":%.1f,"
 		       "\"bandwidth_gb\":%.1f,\"share_of_bandwidth\":%.3f,\"peak_gflops\":%.1f,\"share_of_peak\":%.3f}\n",
-			omp_get_max_threads(), ops_find("cpu")->name, (long long)s.n, (double)s.n / step, wide / 1e9,
-			bytes / step / wide, top / 1e9, 2 * count * (double)s.n / step / top);
+			omp_get_max_threads(), ops->name, kind, (long long)s.n, (double)s.n / step, wide / 1e9, bytes / step / wide,
+			top / 1e9, 2 * count * (double)s.n / step / top);
 		fflush(stdout);
 		end(&s);
 	}

@@ -54,18 +54,16 @@ static void turn(uint32_t *to, int64_t ldto, const uint32_t *from, int64_t ld)
 			a[i], a[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
 	}
 	for (int i = 0; i < SIDE / 2; i++) {
-		a[i] = __builtin_shufflevector(
-			b[i], b[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-		a[i + 8] = __builtin_shufflevector(b[i], b[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24,
-			25, 26, 27, 28, 29, 30, 31);
+		a[i] = __builtin_shufflevector(b[i], b[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+		a[i + 8] = __builtin_shufflevector(
+			b[i], b[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 	}
 	for (int i = 0; i < SIDE; i++)
 		memcpy(to + i * ldto, &a[i], sizeof *a);
 }
 
 /* Groups of rows, as many as there are in one, 16 otherwise. Of each, pairs of neighbours: [depth / 2][rows][2]. */
-void VEC_NAME(half_pack_tiles)(
-	uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
+void VEC_NAME(half_pack_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
 {
 	int64_t depth = half_depth(k), group = least(SIDE, rows), n = least(SIDE, rows - from);
 	uint32_t *pairs = (uint32_t *)(void *)(to + from * depth);
@@ -78,8 +76,7 @@ void VEC_NAME(half_pack_tiles)(
 			VEC_NAME(to_half)(square[r], x + (from + r) * ldx + l, least(DEEP, k - l));
 		turn(turned[0], SIDE, (const uint32_t *)(const void *)square, SIDE);
 		for (int64_t p = 0; p < SIDE; p++)
-			memcpy(pairs + (l / 2 + p) * group, turned[p],
-				sizeof **turned * (size_t)group);
+			memcpy(pairs + (l / 2 + p) * group, turned[p], sizeof **turned * (size_t)group);
 	}
 }
 
@@ -121,8 +118,7 @@ struct part {
 	int64_t ld;
 };
 
-static struct part part_of(
-	const uint16_t *w, int64_t ldw, int64_t l, int64_t n, int64_t k, uint16_t *room)
+static struct part part_of(const uint16_t *w, int64_t ldw, int64_t l, int64_t n, int64_t k, uint16_t *room)
 {
 	if (n >= SIDE && l + DEEP <= k)
 		return (struct part){w + l, ldw};
@@ -134,8 +130,8 @@ static struct part part_of(
 }
 
 /* Two tiles of outputs, of which n are, by two of rows; one where there is no more. The first asks for what comes next. */
-TILES static void tiles(bool first, int64_t n, int64_t rows, int64_t group, int64_t k,
-	const uint16_t *w, int64_t ldw, const uint16_t *x, int64_t ldx, float *y, int64_t ldy)
+TILES static void tiles(bool first, int64_t n, int64_t rows, int64_t group, int64_t k, const uint16_t *w, int64_t ldw,
+	const uint16_t *x, int64_t ldx, float *y, int64_t ldy)
 {
 	bool below = n > SIDE, right = rows > SIDE;
 	uint16_t room[2][SIDE * DEEP];
@@ -175,17 +171,16 @@ TILES static void tiles(bool first, int64_t n, int64_t rows, int64_t group, int6
 				least(SIDE, rows - i % 2 * SIDE), least(SIDE, n - i / 2 * SIDE));
 }
 
-TILES void VEC_NAME(half_apart_tiles)(int64_t rows, int64_t n, int64_t at, int64_t k,
-	const uint16_t *x, int64_t depth, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
+TILES void VEC_NAME(half_apart_tiles)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
 {
 	int64_t group = least(SIDE, rows);
 
 	configure(group);
 	for (int64_t j = 0; j < n; j += 2 * SIDE)
 		for (int64_t i = 0; i < rows; i += 2 * SIDE)
-			tiles(i == 0, least(2 * SIDE, n - j), least(2 * SIDE, rows - i), group, k,
-				w + j * ldw, ldw, x + i * depth + at * group, SIDE * depth,
-				y + i * ldy + j, ldy);
+			tiles(i == 0, least(2 * SIDE, n - j), least(2 * SIDE, rows - i), group, k, w + j * ldw, ldw,
+				x + i * depth + at * group, SIDE * depth, y + i * ldy + j, ldy);
 	_tile_release();
 }
 
@@ -195,8 +190,7 @@ TILES void VEC_NAME(half_apart_tiles)(int64_t rows, int64_t n, int64_t at, int64
 #define BR 4
 
 /* Rows one after the other. */
-void VEC_NAME(half_pack_dots)(
-	uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
+void VEC_NAME(half_pack_dots)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
 {
 	int64_t depth = half_depth(k);
 
@@ -206,8 +200,8 @@ void VEC_NAME(half_pack_dots)(
 	}
 }
 
-__attribute__((always_inline)) DOTS static inline void dots(bool first, int ar, int br, int64_t k,
-	const uint16_t *x, int64_t ldx, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
+__attribute__((always_inline)) DOTS static inline void dots(bool first, int ar, int br, int64_t k, const uint16_t *x,
+	int64_t ldx, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
 {
 	__m512 acc[AR][BR] = {0};
 
@@ -222,9 +216,8 @@ __attribute__((always_inline)) DOTS static inline void dots(bool first, int ar, 
 		}
 		for (int i = 0; i < ar; i++)
 			for (int j = 0; j < br; j++)
-				acc[i][j] = _mm512_dpbf16_ps(acc[i][j],
-					(__m512bh)_mm512_loadu_si512(x + i * ldx + l),
-					(__m512bh)row[j]);
+				acc[i][j] = _mm512_dpbf16_ps(
+					acc[i][j], (__m512bh)_mm512_loadu_si512(x + i * ldx + l), (__m512bh)row[j]);
 	}
 	for (int i = 0; i < ar; i++) {
 		v4 sum = sums((vf)acc[i][0], (vf)acc[i][1], (vf)acc[i][2], (vf)acc[i][3]);
@@ -234,9 +227,8 @@ __attribute__((always_inline)) DOTS static inline void dots(bool first, int ar, 
 	}
 }
 
-__attribute__((always_inline)) DOTS static inline void sweep(bool first, int ar, int64_t n,
-	int64_t k, const uint16_t *x, int64_t ldx, const uint16_t *w, int64_t ldw, float *y,
-	int64_t ldy)
+__attribute__((always_inline)) DOTS static inline void sweep(bool first, int ar, int64_t n, int64_t k,
+	const uint16_t *x, int64_t ldx, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
 {
 	int64_t j = 0;
 
@@ -246,8 +238,8 @@ __attribute__((always_inline)) DOTS static inline void sweep(bool first, int ar,
 		dots(first, ar, 1, k, x, ldx, w + j * ldw, ldw, y + j, ldy);
 }
 
-DOTS void VEC_NAME(half_apart_dots)(int64_t rows, int64_t n, int64_t at, int64_t k,
-	const uint16_t *x, int64_t depth, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
+DOTS void VEC_NAME(half_apart_dots)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
 {
 	int64_t i = 0;
 
@@ -280,15 +272,13 @@ bool VEC_NAME(half_has_tiles)(void)
 	return tiles_allowed;
 }
 
-void VEC_NAME(half_pack)(
-	uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
+void VEC_NAME(half_pack)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k)
 {
-	(VEC_NAME(half_has_tiles)() ? VEC_NAME(half_pack_tiles) : VEC_NAME(half_pack_dots))(
-		to, x, ldx, from, rows, k);
+	(VEC_NAME(half_has_tiles)() ? VEC_NAME(half_pack_tiles) : VEC_NAME(half_pack_dots))(to, x, ldx, from, rows, k);
 }
 
-void VEC_NAME(half_apart)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x,
-	int64_t depth, const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
+void VEC_NAME(half_apart)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy)
 {
 	(VEC_NAME(half_has_tiles)() ? VEC_NAME(half_apart_tiles) : VEC_NAME(half_apart_dots))(
 		rows, n, at, k, x, depth, w, ldw, y, ldy);

@@ -18,8 +18,8 @@ void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a
 
 void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 	int64_t ldb, float *c, int64_t ldc);
-void VEC_NAME(gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc);
+void VEC_NAME(gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
+	int64_t ldc);
 #if VL == 16
 /* BF16's, and the two of which they are one. */
 bool VEC_NAME(half_has_tiles)(void);
