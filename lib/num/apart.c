@@ -7,8 +7,7 @@
 /* How work is cut, by sizes alone: columns to a part, and the depth of a part that is made floats of at a time. */
 #define COLUMNS 64
 #define PANEL_K 1024
-#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits; */
-#define TWO 2 /* and where it is stored [in, out], in fewer bits */
+#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -28,13 +27,12 @@ static void add_floats(const struct ops *ops, float *y, int64_t ldy, const float
 	int64_t all = mat_columns(w), n = to - from;
 	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
 
-	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
-		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from),
-			all, y + from, ldy);
+	if (rows <= FEW && ops->kernels->gemm_few) {
+		ops->kernels->gemm_few(rows, x, ldx, w, from, n, y + from, ldy);
 		return;
 	}
-	if (w->type != MAT_F32 && rows <= (tb ? FEW : TWO) && ops->kernels->gemm_few) {
-		ops->kernels->gemm_few(rows, x, ldx, w, from, n, y + from, ldy);
+	if (w->type == MAT_F32 && tb) {
+		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + from * all, all, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {

@@ -33,9 +33,9 @@ struct kernels {
 		int64_t ldb, float *c, int64_t ldc);
 
 	/*
-	 * c[m, n] += a[m, in] times columns from on, a multiple of MAT_BLOCK, of w, which is not MAT_F32: what gemm_apart()
-	 * makes of its floats, to the bit, where those of [out, in] are summed 1024 at a time. m is at most 6, or 2 of w
-	 * [in, out]. NULL: there is none.
+	 * c[m, n] += a[m, in] times columns from on, a multiple of MAT_BLOCK, of w, for few rows: w is read as it lies.
+	 * What gemm_apart() makes of its floats, to the bit, where those of [out, in] are summed 1024 at a time. NULL:
+	 * there is none.
 	 */
 	void (*gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
 		int64_t ldc);

@@ -14,6 +14,8 @@
 #define AR 2
 #endif
 #define BR 4
+#define WIDE 4 /* vectors of b that go together where it lies across the sum; they are in one block */
+#define FAR 64 /* rows ahead that are asked for where few bytes of each are read */
 
 /* Columns of a group of a's rows that stay in the first cache while b passes by; panels of num/apart.c are as deep. */
 #define DEPTH 1024
@@ -44,23 +46,32 @@ static inline vf from_f16(const uint16_t *half)
 #endif
 }
 
+/* GCC makes wider integers one by one where it is not told how. */
 static inline vf from_bf16(const uint16_t *half)
 {
-	typedef uint16_t vh __attribute__((vector_size(2 * VL)));
 	typedef uint32_t vu __attribute__((vector_size(4 * VL)));
-	vh h;
+#if VL == 16
+	vu bits = (vu)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)half));
+#elif VL == 8
+	vu bits = (vu)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)half));
+#else
+	vu bits = {half[0], half[1], half[2], half[3]};
+#endif
 
-	memcpy(&h, half, sizeof h);
-	return (vf)(__builtin_convertvector(h, vu) << 16);
+	return (vf)(bits << 16);
 }
 
 static inline vf from_int8(const char *byte)
 {
-	typedef int8_t vb __attribute__((vector_size(VL)));
-	vb b;
+#if VL == 16
+	vi x = (vi)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)byte));
+#elif VL == 8
+	vi x = (vi)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)byte));
+#else
+	vi x = {(int8_t)byte[0], (int8_t)byte[1], (int8_t)byte[2], (int8_t)byte[3]};
+#endif
 
-	memcpy(&b, byte, sizeof b);
-	return __builtin_convertvector(__builtin_convertvector(b, vi), vf);
+	return __builtin_convertvector(x, vf);
 }
 
 /* What the numbers of a block are made of: its scale; for NF4, where vectors hold them, its levels. */
@@ -175,57 +186,16 @@ __attribute__((always_inline)) static inline void sweep(enum mat_type type, bool
 		dots(type, first, ar, 1, k, a, lda, b, j, c + j, ldc);
 }
 
-/* Rows of a in groups of much the same size. */
-__attribute__((always_inline)) static inline void groups(enum mat_type type, int64_t m, int64_t n, int64_t k,
-	const float *a, int64_t lda, const struct stored *b, float *c, int64_t ldc)
-{
-	for (int64_t all = (m + AR - 1) / AR, left = all; left; left--) {
-		int64_t ar = m / left;
-
-		switch (ar) {
-		case 1:
-			sweep(type, type != MAT_F32 && type != MAT_BF16, 1, n, k, a, lda, b, c, ldc);
-			break;
-		case 2:
-			sweep(type, left == all, 2, n, k, a, lda, b, c, ldc);
-			break;
-#if AR > 2
-		case 3:
-			sweep(type, left == all, 3, n, k, a, lda, b, c, ldc);
-			break;
-		case 4:
-			sweep(type, left == all, 4, n, k, a, lda, b, c, ldc);
-			break;
-		case 5:
-			sweep(type, left == all, 5, n, k, a, lda, b, c, ldc);
-			break;
-		default:
-			sweep(type, left == all, AR, n, k, a, lda, b, c, ldc);
-#endif
-		}
-		a += ar * lda;
-		c += ar * ldc;
-		m -= ar;
-	}
-}
-
-__attribute__((always_inline)) static inline void transposed(enum mat_type type, int64_t m, int64_t n, int64_t k,
-	const float *a, int64_t lda, struct stored b, float *c, int64_t ldc)
-{
-	for (int64_t l = 0; l < k; l += DEPTH) {
-		groups(type, m, n, k - l < DEPTH ? k - l : DEPTH, a + l, lda, &b, c, ldc);
-		b.data += bytes(type, DEPTH);
-		b.scale += DEPTH / MAT_BLOCK;
-	}
-}
-
 /* ---- rows of b across the sum */
 
-/* c[mr, nv vectors] += a times b; n: numbers of the last vector. As tile() of num/simd/product.h adds up. */
+/*
+ * c[mr, nv vectors] += a times b, over k; n: numbers of the last vector. An element adds up as in tile() of
+ * num/simd/product.h.
+ */
 __attribute__((always_inline)) static inline void across(enum mat_type type, int mr, int nv, int64_t n, int64_t k,
 	const float *a, int64_t lda, const struct stored *b, float *c, int64_t ldc)
 {
-	vf acc[2][MAT_BLOCK / VL];
+	vf acc[AR][WIDE];
 
 	for (int i = 0; i < mr; i++)
 		for (int j = 0; j < nv; j++)
@@ -234,7 +204,8 @@ __attribute__((always_inline)) static inline void across(enum mat_type type, int
 		const char *p = b->data + l * b->ld;
 		vf block = {0};
 
-		__builtin_prefetch(p + AHEAD * b->ld, 0, 2);
+		for (int64_t i = 0; i < bytes(type, nv * VL); i += 64)
+			__builtin_prefetch(p + (type == MAT_F32 ? AHEAD : FAR) * b->ld + i, 0, 2);
 		if (type == MAT_INT8 || type == MAT_NF4)
 			block = begin_block(type, b->scale[l * b->lds]);
 		for (int j = 0; j < nv; j++) {
@@ -254,15 +225,76 @@ __attribute__((always_inline)) static inline void across(enum mat_type type, int
 		}
 }
 
-__attribute__((always_inline)) static inline void blocks_across(enum mat_type type, int mr, int64_t n, int64_t k,
+/* ar rows of a by all n columns of b. */
+__attribute__((always_inline)) static inline void sweep_across(enum mat_type type, int ar, int64_t n, int64_t k,
+	const float *a, int64_t lda, const struct stored *b, float *c, int64_t ldc)
+{
+	for (int64_t j = 0, wide; j < n; j += wide) {
+		struct stored part = {b->data + bytes(type, j), b->scale + j / MAT_BLOCK, b->ld, b->lds};
+		int64_t left = n - j;
+
+		wide = left >= WIDE * VL ? WIDE * VL : VL;
+		if (left >= WIDE * VL)
+			across(type, ar, WIDE, VL, k, a, lda, &part, c + j, ldc);
+		else
+			across(type, ar, 1, left < VL ? left : VL, k, a, lda, &part, c + j, ldc);
+	}
+}
+
+/* ---- all rows */
+
+/* ar rows of a by all n of b, whose rows are what is summed or, with turned, what is not. */
+__attribute__((always_inline)) static inline void sweep_rows(enum mat_type type, bool turned, bool first, int ar,
+	int64_t n, int64_t k, const float *a, int64_t lda, const struct stored *b, float *c, int64_t ldc)
+{
+	if (turned)
+		sweep_across(type, ar, n, k, a, lda, b, c, ldc);
+	else
+		sweep(type, first, ar, n, k, a, lda, b, c, ldc);
+}
+
+/* Rows of a in groups of much the same size. */
+__attribute__((always_inline)) static inline void groups(enum mat_type type, bool turned, int64_t m, int64_t n, int64_t k,
+	const float *a, int64_t lda, const struct stored *b, float *c, int64_t ldc)
+{
+	for (int64_t all = (m + AR - 1) / AR, left = all; left; left--) {
+		int64_t ar = m / left;
+
+		switch (ar) {
+		case 1:
+			sweep_rows(type, turned, type != MAT_F32, 1, n, k, a, lda, b, c, ldc);
+			break;
+		case 2:
+			sweep_rows(type, turned, left == all, 2, n, k, a, lda, b, c, ldc);
+			break;
+#if AR > 2
+		case 3:
+			sweep_rows(type, turned, left == all, 3, n, k, a, lda, b, c, ldc);
+			break;
+		case 4:
+			sweep_rows(type, turned, left == all, 4, n, k, a, lda, b, c, ldc);
+			break;
+		case 5:
+			sweep_rows(type, turned, left == all, 5, n, k, a, lda, b, c, ldc);
+			break;
+		default:
+			sweep_rows(type, turned, left == all, AR, n, k, a, lda, b, c, ldc);
+#endif
+		}
+		a += ar * lda;
+		c += ar * ldc;
+		m -= ar;
+	}
+}
+
+__attribute__((always_inline)) static inline void transposed(enum mat_type type, int64_t m, int64_t n, int64_t k,
 	const float *a, int64_t lda, struct stored b, float *c, int64_t ldc)
 {
-	int64_t j = 0;
-
-	for (; j + MAT_BLOCK <= n; j += MAT_BLOCK, b.data += bytes(type, MAT_BLOCK), b.scale++)
-		across(type, mr, MAT_BLOCK / VL, VL, k, a, lda, &b, c + j, ldc);
-	for (; j < n; j += VL, b.data += bytes(type, VL))
-		across(type, mr, 1, n - j < VL ? n - j : VL, k, a, lda, &b, c + j, ldc);
+	for (int64_t l = 0; l < k; l += DEPTH) {
+		groups(type, false, m, n, k - l < DEPTH ? k - l : DEPTH, a + l, lda, &b, c, ldc);
+		b.data += bytes(type, DEPTH);
+		b.scale += DEPTH / MAT_BLOCK;
+	}
 }
 
 /* ---- the products */
@@ -277,30 +309,40 @@ void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float 
 }
 
 __attribute__((always_inline)) static inline void few(enum mat_type type, int64_t m, int64_t n, const float *a,
-	int64_t lda, const struct mat *w, struct stored b, float *c, int64_t ldc)
+	int64_t lda, const struct mat *w, int64_t from, float *c, int64_t ldc)
 {
-	if (!w->in_first)
+	int64_t columns = mat_columns(w), blocks = mat_row_blocks(w->type, columns);
+	struct stored b = {w->data, w->scale, (int64_t)mat_row_size(w->type, columns), blocks};
+
+	if (w->in_first) {
+		b.data += bytes(type, from);
+		b.scale += blocks ? from / MAT_BLOCK : 0;
+		groups(type, true, m, n, w->in, a, lda, &b, c, ldc);
+	} else {
+		b.data += from * b.ld;
+		b.scale += from * blocks;
 		transposed(type, m, n, w->in, a, lda, b, c, ldc);
-	else if (m == 1)
-		blocks_across(type, 1, n, w->in, a, lda, b, c, ldc);
-	else
-		blocks_across(type, 2, n, w->in, a, lda, b, c, ldc);
+	}
 }
 
 void VEC_NAME(gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
 	int64_t ldc)
 {
-	int64_t columns = mat_columns(w), blocks = mat_row_blocks(w->type, columns), skip = w->in_first ? 0 : from;
-	struct stored b = {w->data, w->scale, (int64_t)mat_row_size(w->type, columns), blocks};
-
-	b.data += skip * b.ld + (w->in_first ? bytes(w->type, from) : 0);
-	b.scale += skip * blocks + (w->in_first && blocks ? from / MAT_BLOCK : 0);
-	if (w->type == MAT_F16)
-		few(MAT_F16, m, n, a, lda, w, b, c, ldc);
-	else if (w->type == MAT_BF16)
-		few(MAT_BF16, m, n, a, lda, w, b, c, ldc);
-	else if (w->type == MAT_INT8)
-		few(MAT_INT8, m, n, a, lda, w, b, c, ldc);
-	else
-		few(MAT_NF4, m, n, a, lda, w, b, c, ldc);
+	switch (w->type) {
+	case MAT_F32:
+		few(MAT_F32, m, n, a, lda, w, from, c, ldc);
+		break;
+	case MAT_F16:
+		few(MAT_F16, m, n, a, lda, w, from, c, ldc);
+		break;
+	case MAT_BF16:
+		few(MAT_BF16, m, n, a, lda, w, from, c, ldc);
+		break;
+	case MAT_INT8:
+		few(MAT_INT8, m, n, a, lda, w, from, c, ldc);
+		break;
+	case MAT_NF4:
+		few(MAT_NF4, m, n, a, lda, w, from, c, ldc);
+		break;
+	}
 }
