@@ -8,6 +8,7 @@
 #define COLUMNS 64
 #define PANEL_K 1024
 #define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
+#define ALONE 65536 /* multiplications that are done sooner than other threads are called */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -119,7 +120,7 @@ void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, 
 {
 	const uint16_t *packed = ops->half ? pack(ops->kernels, x, ldx, rows, w->in) : NULL;
 
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (rows * w->in * w->out > ALONE)
 	for (int64_t from = 0; from < w->out; from += COLUMNS) {
 		int64_t to = least(from + COLUMNS, w->out);
 

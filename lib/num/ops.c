@@ -12,6 +12,7 @@
 #define ROWS 16
 #define COLUMNS 64
 #define ELEMENTS 16384
+#define ALONE 65536 /* multiplications that are done sooner than other threads are called */
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
 
@@ -157,7 +158,7 @@ static void embed_forward(const struct ops *ops, float *x, const struct mat *tab
 {
 	int64_t n = mat_columns(table);
 
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++) {
 		memset(x + r * n, 0, sizeof *x * (size_t)n);
 		add_row(ops, x + r * n, table, id[r], scale);
@@ -184,7 +185,7 @@ static void embed_backward(const struct ops *ops, float *dtable, float scale, fl
 static void norm_forward(const struct ops *ops, float *y, float *stat, const float *x, const float *gain,
 	const float *bias, int64_t rows, const struct norm *s)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r += ROWS)
 		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), s);
 }
@@ -206,7 +207,7 @@ static void norm_backward(const struct ops *ops, float *dx, float *dgain, float 
 static void rope(const struct ops *ops, float *x, int64_t ld, const float *turn, int64_t rows,
 	const struct turning *s, bool back)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r += ROWS)
 		ops->kernels->rope(x, ld, turn, r, least(r + ROWS, rows), s, back);
 }
@@ -263,7 +264,7 @@ static void keep(const struct ops *ops, const float *k, const float *v, const st
 	int64_t d = a->head_dim;
 
 	(void)ops;
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t h = 0; h < a->kv_heads; h++) {
 			int64_t last = past[r].len - 1, place = last % PAST_PAGE, own = r * a->ld + h * a->kv_step;
@@ -283,7 +284,7 @@ static void attend_past(const struct ops *ops, float *out, const float *q, const
 	for (int64_t r = 0; r < rows; r++)
 		longest = past[r].len > longest ? past[r].len : longest;
 	each = scratch_each(ops, longest, a->head_dim);
-#pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic) if (rows * longest * a->heads * a->head_dim > ALONE)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t h = 0; h < a->kv_heads; h++)
 			ops->kernels->attend_past(out + r * a->heads * a->head_dim, q + r * a->ld, a, &past[r], at, h,
@@ -293,7 +294,7 @@ static void attend_past(const struct ops *ops, float *out, const float *q, const
 static void act_forward(const struct ops *ops, float *y, const float *gate, const float *up, int64_t n,
 	enum act_kind kind)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->act_forward(y, gate, up, i, least(i + ELEMENTS, n), kind);
 }
@@ -309,7 +310,7 @@ static void act_backward(const struct ops *ops, float *dgate, float *dup, const 
 static void gather(const struct ops *ops, float *y, const float *x, const int64_t *row, int64_t n, int64_t width)
 {
 	(void)ops;
-#pragma omp parallel for
+#pragma omp parallel for if (n > ROWS)
 	for (int64_t i = 0; i < n; i++)
 		memcpy(y + i * width, x + row[i] * width, sizeof *y * (size_t)width);
 }
@@ -326,7 +327,7 @@ static void scatter(const struct ops *ops, float *dx, const float *dy, const int
 
 static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->soft_cap(x, i, least(i + ELEMENTS, n), cap);
 }
@@ -334,7 +335,7 @@ static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
 static void logp_forward(const struct ops *ops, struct logp_row *out, const float *logits,
 	const int32_t *target, int64_t n, int64_t vocab)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > 1)
 	for (int64_t i = 0; i < n; i++)
 		ops->kernels->logp_forward(out, logits, target, i, i + 1, vocab);
 }
@@ -351,7 +352,7 @@ static void stretch_forward(const struct ops *ops, float *y, int64_t ldy, const 
 	const float *bias, int64_t rows, int64_t n, bool add)
 {
 	(void)ops;
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t i = 0; i < n; i++) {
 			float *to = &y[r * ldy + i];
@@ -383,14 +384,14 @@ static void drop(const struct ops *ops, float *y, const float *x, const struct d
 static void scale(const struct ops *ops, float *x, float factor, int64_t n)
 {
 	(void)ops;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (parallel : n > ELEMENTS)
 	for (int64_t i = 0; i < n; i++)
 		x[i] *= factor;
 }
 
 static void add(const struct ops *ops, float *y, const float *x, int64_t n)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->add(y, x, 1, i, least(i + ELEMENTS, n));
 }
