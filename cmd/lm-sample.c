@@ -273,7 +273,10 @@ static int run(char **paths, int n, struct err *err)
 	double start;
 
 	if (cmd_open_model(&r.model, folder, apply, cmd_quantize_use(quantize), how.max_payload, NULL, r.sha256, err) ||
-		(dtype && model_halve(&r.model, err)) || cmd_prompts_open(&r.in, &how, err))
+		(dtype && model_halve(&r.model, err)))
+		return -1;
+	r.in.positions = r.model.arch.positions;
+	if (cmd_prompts_open(&r.in, &how, err))
 		return -1;
 	schema = r.in.stream ? prefreader_schema(r.in.stream) : NULL;
 	if (schema && !schema->text &&

@@ -260,6 +260,9 @@ EOF
 	printf 'fine\nb\377d\n' >bad.txt
 	exits 3 "a line that is not UTF-8" lm-sample -m "$real" --input lines -o no.tsz bad.txt
 	says "bad.txt:2: byte 1 is not UTF-8" "says so"
+	awk 'BEGIN { print "short"; for (i = 0; i < 400; i++) printf "Once upon a time "; print "" }' >long.txt
+	exits 5 "a line that leaves no room" lm-sample -m "$real" --input lines -o no.tsz long.txt
+	says "long.txt:2: a prompt of 1602 tokens; the model has 512 positions" "says where"
 	sha=$(sha256sum <"$real/tokenizer.json" | cut -d ' ' -f 1)
 	echo '{"format":"tstream","tokenizer.sha256":"'"$(echo "$sha" | tr 0-9a-f 1-9a-f0)"'"}' >bad.json
 	tstream import --head bad.json -o bad.tsz prompts.jsonl
