@@ -54,9 +54,11 @@ static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t ro
 	else
 		ops->act_backward(ops, d->dup, NULL, d->dup, y->up, NULL, rows * a->inner, a->act);
 	x = decoder_read(d, &in, l, rows);
+	ops->hold(ops, x);
 	decoder_linear_back(d, grads, d->dnormed, d->dup, a->inner, x, ROLE_UP, l, rows, false);
 	if (arch_gated(a))
 		decoder_linear_back(d, grads, d->dnormed, d->dgate, a->inner, x, ROLE_GATE, l, rows, true);
+	ops->hold(ops, NULL);
 	read_back(d, &in, l, rows, grads);
 }
 
@@ -75,9 +77,11 @@ static void project_back(struct decoder *d, const struct layer *y, const float *
 		decoder_linear_back(d, grads, d->dnormed, d->dqkv, at.ld, x, ROLE_QKV, l, rows, false);
 		return;
 	}
+	d->ops->hold(d->ops, x);
 	decoder_linear_back(d, grads, d->dnormed, dq, at.ld, x, ROLE_Q, l, rows, false);
 	decoder_linear_back(d, grads, d->dnormed, dk, at.ld, x, ROLE_K, l, rows, true);
 	decoder_linear_back(d, grads, d->dnormed, dv, at.ld, x, ROLE_V, l, rows, true);
+	d->ops->hold(d->ops, NULL);
 }
 
 /* dmid: the gradient of the layer's middle. */

@@ -102,9 +102,11 @@ static void project(struct decoder *d, struct layer *y, const float *x, int l, i
 		decoder_linear(d, y->qkv, at.ld, x, ROLE_QKV, l, rows, false);
 		return;
 	}
+	d->ops->hold(d->ops, x);
 	decoder_linear(d, q, ld, x, ROLE_Q, l, rows, false);
 	decoder_linear(d, k, ld, x, ROLE_K, l, rows, false);
 	decoder_linear(d, y->qkv + at.v, at.ld, x, ROLE_V, l, rows, false);
+	d->ops->hold(d->ops, NULL);
 	if (normed) {
 		norm(d, y->qkv + at.q, y->qstat, q, ROLE_QNORM, l, rows);
 		norm(d, y->qkv + at.k, y->kstat, k, ROLE_KNORM, l, rows);
@@ -165,9 +167,11 @@ static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *
 	const struct input in = decoder_mlp_input(a, y);
 	const float *x = decoder_read(d, &in, l, rows);
 
+	d->ops->hold(d->ops, x);
 	if (arch_gated(a))
 		decoder_linear(d, y->gate, a->inner, x, ROLE_GATE, l, rows, false);
 	decoder_linear(d, y->up, a->inner, x, ROLE_UP, l, rows, false);
+	d->ops->hold(d->ops, NULL);
 	if (!out && !y->out2)
 		return;
 	decoder_activate(d, y, rows);

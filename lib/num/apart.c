@@ -7,7 +7,7 @@
 /* How work is cut, by sizes alone: columns to a part, and the depth of a part that is made floats of at a time. */
 #define COLUMNS 64
 #define PANEL_K 1024
-#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
+#define FEW 6	    /* rows for which a matrix is read as it lies, where panels would give the same bits */
 #define ALONE 65536 /* multiplications that are done sooner than other threads are called */
 
 static int64_t least(int64_t a, int64_t b)
@@ -33,7 +33,8 @@ static void add_floats(const struct ops *ops, float *y, int64_t ldy, const float
 		return;
 	}
 	if (w->type == MAT_F32 && tb) {
-		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + from * all, all, y + from, ldy);
+		ops->kernels->gemm_apart(
+			tb, rows, n, w->in, x, ldx, (const float *)w->data + from * all, all, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {
@@ -51,10 +52,20 @@ static _Thread_local struct {
 	size_t cap;
 } room;
 
-/* Rows rounded and packed; NULL: there is no memory. */
-static const uint16_t *pack(const struct kernels *kernels, const float *x, int64_t ldx, int64_t rows, int64_t k)
+static bool by_tiles(const struct ops *ops)
 {
-	size_t n = (size_t)((rows + HALF_ROWS - 1) / HALF_ROWS * HALF_ROWS * half_depth(k));
+#if defined(__x86_64__)
+	return ops->half == gemm_half_amx;
+#else
+	(void)ops;
+	return false;
+#endif
+}
+
+/* Rows rounded and packed; NULL: there is no memory. */
+static const uint16_t *pack(const struct ops *ops, const float *x, int64_t ldx, int64_t rows, int64_t k)
+{
+	size_t n = (size_t)((rows + HALF_LINES - 1) / HALF_LINES * HALF_LINES * half_depth(k));
 	uint16_t *to;
 
 	if (room.cap < n) {
@@ -65,9 +76,9 @@ static const uint16_t *pack(const struct kernels *kernels, const float *x, int64
 	to = room.data;
 	if (!to)
 		return NULL;
-#pragma omp parallel for if (rows > HALF_ROWS)
-	for (int64_t from = 0; from < rows; from += HALF_ROWS)
-		kernels->half_pack(to, x, ldx, from, rows, k);
+#pragma omp parallel for if (rows > HALF_LINES)
+	for (int64_t from = 0; from < rows; from += HALF_LINES)
+		ops->kernels->half_pack(by_tiles(ops), to, x, ldx, from, rows, k);
 	return to;
 }
 
@@ -103,22 +114,23 @@ static void add_half(const struct ops *ops, float *y, int64_t ldy, const uint16_
 	int64_t depth = half_depth(w->in);
 
 	if (w->type == MAT_BF16 && !w->in_first) {
-		ops->kernels->half_apart(rows, to - from, 0, w->in, x, depth, (const uint16_t *)w->data + from * w->in,
-			w->in, y + from, ldy);
+		ops->kernels->half_apart(by_tiles(ops), rows, to - from, 0, w->in, x, depth,
+			(const uint16_t *)w->data + from * w->in, w->in, y + from, ldy);
 		return;
 	}
 	for (int64_t k = 0; k < w->in; k += PANEL_K) {
 		int64_t deep = least(PANEL_K, w->in - k);
 
 		load_half(ops, panel, w, from, to, k, deep);
-		ops->kernels->half_apart(rows, to - from, k, deep, x, depth, panel, PANEL_LD, y + from, ldy);
+		ops->kernels->half_apart(
+			by_tiles(ops), rows, to - from, k, deep, x, depth, panel, PANEL_LD, y + from, ldy);
 	}
 }
 
 void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
 	const float *bias, int64_t rows, bool add)
 {
-	const uint16_t *packed = ops->half ? pack(ops->kernels, x, ldx, rows, w->in) : NULL;
+	const uint16_t *packed = ops->half ? pack(ops, x, ldx, rows, w->in) : NULL;
 
 #pragma omp parallel for schedule(dynamic) if (rows * w->in * w->out > ALONE)
 	for (int64_t from = 0; from < w->out; from += COLUMNS) {

@@ -1,135 +1,147 @@
 #include "num/half.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define ROUND 32	       /* rows are made up to a multiple, so that there are few shapes: each has code of its own */
-#define CHUNK ((int64_t)1 << 22) /* numbers of a matrix that are rounded at a time */
+#define CHUNK ((int64_t)1 << 22) /* numbers of an operand that are rounded at a time */
+#define TILE ((int64_t)1 << 19)	 /* of a right operand that a part is multiplied with: half of a second cache */
 
 static int64_t least(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-static int64_t round_up(int64_t n)
+static int64_t round_up(int64_t n, int64_t to)
 {
-	return (n + ROUND - 1) / ROUND * ROUND;
+	return (n + to - 1) / to * to;
 }
 
-bool half_supported(void)
+/* Numbers of a line of k in tiles. */
+static int64_t deep(int64_t k)
 {
-#if defined(__x86_64__)
-	return gemm_half_supported() && __builtin_cpu_supports("avx512bf16");
-#else
-	return false;
-#endif
+	return round_up(k, HALF_DEPTH);
+}
+
+/* Of n lines, as many as have most numbers, a multiple of some. */
+static int64_t lines_of(int64_t most, int64_t k, int64_t n, int64_t some)
+{
+	int64_t fit = most / deep(k) / some * some;
+
+	return least(n, fit > some ? fit : some);
 }
 
 /* ---- rounded operands */
 
-static _Thread_local struct {
+struct operand {
 	uint16_t *data;
 	size_t cap;
-} room;
+	const float *of; /* what is held, if this is made of it: n lines of k numbers, ld floats apart */
+	int64_t n, k, ld;
+};
 
-static uint16_t *room_for(int64_t n)
+static _Thread_local struct {
+	const float *held;
+	struct operand left, right, turned, weights;
+} mine;
+
+void half_hold(const float *x)
 {
-	if (room.cap < (size_t)n) {
-		free(room.data);
-		room.data = aligned_alloc(64, ((size_t)n * sizeof *room.data + 63) / 64 * 64);
-		room.cap = room.data ? (size_t)n : 0;
-	}
-	return room.data;
+	mine.held = x;
+	mine.left.of = mine.right.of = mine.turned.of = NULL;
 }
 
-/* to[round_up(rows), columns] = x, and zeros behind. */
-static void round_rows(const struct ops *ops, uint16_t *to, const float *x, int64_t ldx, int64_t rows, int64_t columns)
+static bool reserve(struct operand *o, int64_t lines, int64_t k)
 {
+	size_t n = (size_t)(round_up(lines, HALF_LINES) * deep(k));
+
+	o->of = NULL;
+	if (o->cap >= n)
+		return true;
+	free(o->data);
+	o->data = aligned_alloc(64, n * sizeof *o->data);
+	o->cap = o->data ? n : 0;
+	return o->data;
+}
+
+/*
+ * n lines of k numbers, which are x's rows if rows, else its columns. What is held is made once: nobody makes it both
+ * of rows and of columns.
+ */
+static bool make(const struct ops *ops, struct operand *o, const float *x, int64_t ld, int64_t n, int64_t k, bool rows,
+	bool right)
+{
+	uint16_t *to;
+
+	if (o->of == x && o->n == n && o->k == k && o->ld == ld)
+		return true;
+	if (!reserve(o, n, k))
+		return false;
+	to = o->data;
 #pragma omp parallel for
-	for (int64_t r = 0; r < round_up(rows); r++) {
-		if (r < rows)
-			ops->kernels->to_half(to + r * columns, x + r * ldx, columns);
+	for (int64_t i = 0; i < n; i += HALF_LINES)
+		ops->kernels->half_tiles(
+			to + i * deep(k), x + (rows ? i * ld : i), ld, least(HALF_LINES, n - i), k, rows, right);
+	*o = (struct operand){o->data, o->cap, x == mine.held ? x : NULL, n, k, ld};
+	return true;
+}
+
+/* 16 lines, or the last n, of a right operand: those from line on of w, its rows as stored if rows. */
+static void make_lines(
+	const struct ops *ops, uint16_t *to, const struct mat *w, bool rows, int64_t line, int64_t n, int64_t k)
+{
+	enum { DEEP = 4 * MAT_BLOCK };
+	float part[DEEP * MAT_BLOCK] __attribute__((aligned(64)));
+	int64_t all = mat_columns(w), block = line % MAT_BLOCK;
+
+	if (w->type == MAT_F32) {
+		ops->kernels->half_tiles(
+			to, (const float *)w->data + (rows ? line * all : line), all, n, k, rows, true);
+		return;
+	}
+	for (int64_t l = 0; l < k; l += DEEP) {
+		int64_t some = least(DEEP, k - l);
+
+		if (rows)
+			ops->mat_load(ops, part, DEEP, w, line, n, l, some);
 		else
-			memset(to + r * columns, 0, sizeof *to * (size_t)columns);
+			ops->mat_load(ops, part, MAT_BLOCK, w, l, some, line - block, block + n);
+		ops->kernels->half_tiles(
+			to + l * HALF_LINES, rows ? part : part + block, rows ? DEEP : MAT_BLOCK, n, some, rows, true);
 	}
-}
-
-/* to[rows, columns] = a part of w. */
-static void round_part(const struct ops *ops, uint16_t *to, const struct mat *w, int64_t row, int64_t rows,
-	int64_t column, int64_t columns)
-{
-	enum { PART = 8 * MAT_BLOCK };
-
-#pragma omp parallel for
-	for (int64_t r = 0; r < rows; r++)
-		for (int64_t i = 0; i < columns; i += PART) {
-			float part[PART];
-			int64_t n = least(PART, columns - i);
-
-			ops->mat_load(ops, part, 0, w, row + r, 1, column + i, n);
-			ops->kernels->to_half(to + r * columns + i, part, n);
-		}
 }
 
 /* ---- products of them */
 
-/* Rows of which some are made up: by way of a tile of their number. */
-static void last_rows(bool tb, int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc, bool add)
+/* c[m, n] = a * b, or + c. */
+static void gemm(const struct ops *ops, int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c,
+	int64_t ldc, bool add)
 {
-	float tile[TILE_M * TILE_N] __attribute__((aligned(64)));
+	int64_t tn = lines_of(TILE, k, n, 2 * HALF_LINES);
 
-	gemm_half_dnnl(false, tb, round_up(m), n, k, a, lda, b, ldb, tile, n, false);
-	for (int64_t i = 0; i < m; i++)
-		for (int64_t j = 0; j < n; j++)
-			c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + tile[i * n + j];
-}
-
-/* c[m, n] = a * b, or + c; without ta, a has round_up(m) rows. */
-static void tiles(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc, bool add)
-{
-	int64_t tn = TILE_N;
-
-	while (tn > 96 && ((m + TILE_M - 1) / TILE_M) * ((n + tn - 1) / tn) < 8)
-		tn /= 2;
+	while (tn > 64 && ((m + TILE_M - 1) / TILE_M) * ((n + tn - 1) / tn) < 8)
+		tn = round_up(tn / 2, 2 * HALF_LINES);
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t j = 0; j < n; j += tn)
-		for (int64_t i = 0; i < m; i += TILE_M) {
-			int64_t high = least(TILE_M, m - i), wide = least(tn, n - j);
-			const uint16_t *x = a + (ta ? i : i * lda), *y = b + (tb ? j * ldb : j);
-			float *to = c + i * ldc + j;
-
-			if (ta || high % ROUND == 0)
-				gemm_half_dnnl(ta, tb, high, wide, k, x, lda, y, ldb, to, ldc, add);
-			else
-				last_rows(tb, high, wide, k, x, lda, y, ldb, to, ldc, add);
-		}
+		for (int64_t i = 0; i < m; i += TILE_M)
+			ops->half(least(TILE_M, m - i), least(tn, n - j), k, a + i * deep(k), b + j * deep(k),
+				c + i * ldc + j, ldc, add);
 }
 
 bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,
 	float *c, int64_t ldc, bool add)
 {
-	int64_t n = turned ? w->in : w->out, k = turned ? w->out : w->in, all = mat_columns(w), step = n;
-	bool tb = w->in_first == turned, ready = w->type == MAT_BF16;
-	uint16_t *x, *part;
+	int64_t n = turned ? w->in : w->out, k = turned ? w->out : w->in, step = lines_of(CHUNK, k, n, MAT_BLOCK);
+	bool by_rows = w->in_first == turned;
 
-	if (!ready && n * k > CHUNK)
-		step = least(n, (CHUNK / k + TILE_N - 1) / TILE_N * TILE_N);
-	x = room_for(round_up(rows) * k + (ready ? 0 : step * k));
-	if (!x)
+	if (!make(ops, &mine.left, a, lda, rows, k, true, false) || !reserve(&mine.weights, step, k))
 		return false;
-	part = x + round_up(rows) * k;
-	round_rows(ops, x, a, lda, rows, k);
-	if (ready) {
-		tiles(false, tb, rows, n, k, x, k, w->data, all, c, ldc, add);
-		return true;
-	}
-	for (int64_t j = 0; j < n; j += step) {
-		int64_t wide = least(step, n - j);
+	for (int64_t from = 0; from < n; from += step) {
+		int64_t wide = least(step, n - from);
+		uint16_t *to = mine.weights.data;
 
-		round_part(ops, part, w, tb ? j : 0, tb ? wide : k, tb ? 0 : j, tb ? k : wide);
-		tiles(false, tb, rows, wide, k, x, k, part, tb ? k : wide, c + j, ldc, add);
+#pragma omp parallel for schedule(dynamic)
+		for (int64_t j = 0; j < wide; j += HALF_LINES)
+			make_lines(ops, to + j * deep(k), w, by_rows, from + j, least(HALF_LINES, wide - j), k);
+		gemm(ops, rows, wide, k, mine.left.data, to, c + from, ldc, add);
 	}
 	return true;
 }
@@ -137,13 +149,16 @@ bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t l
 bool half_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
 	int64_t n, int64_t rows)
 {
-	int64_t k = round_up(rows);
-	uint16_t *x = room_for(k * (m + n)), *y = x + k * m;
+	int64_t step = lines_of(CHUNK, rows, m, TILE_M);
 
-	if (!x)
+	if (!make(ops, &mine.right, b, ldb, n, rows, false, true))
 		return false;
-	round_rows(ops, x, a, lda, rows, m);
-	round_rows(ops, y, b, ldb, rows, n);
-	tiles(true, false, m, n, k, x, m, y, n, c, n, true);
+	for (int64_t from = 0; from < m; from += step) {
+		int64_t high = least(step, m - from);
+
+		if (!make(ops, &mine.turned, a + from, lda, high, rows, false, false))
+			return false;
+		gemm(ops, high, n, rows, mine.turned.data, mine.right.data, c + from * n, n, true);
+	}
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
- * Matrix products in BF16: operands are rounded to it, to nearest even, sums are in float32. For backends whose
- * processor multiplies BF16 (AVX512-BF16, AMX): several times as fast as float32 there.
+ * Matrix products in BF16, for backends with a gemm_half: operands are rounded to nearest even and laid out in tiles,
+ * sums are in float32.
  *
  * Rounded operands are in memory of the calling thread, which grows to the largest product and stays. Where there is no
  * such memory, a product is false, and the caller has to make it in float32.
@@ -10,8 +10,8 @@
 
 #include "num/kernels.h"
 
-/* Has this processor, and the library that was built with, such products? */
-bool half_supported(void);
+/* ops->hold(). */
+void half_hold(const float *x);
 
 /* c[rows, out] = a[rows, in] times w, or times w transposed if turned, and + c if add. */
 bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,

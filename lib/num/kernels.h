@@ -13,14 +13,6 @@
 
 #include "num/ops.h"
 
-#define HALF_ROWS 16
-#define HALF_DEPTH 32
-
-static inline int64_t half_depth(int64_t k)
-{
-	return (k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_DEPTH;
-}
-
 struct kernels {
 	const char *name;
 
@@ -41,17 +33,17 @@ struct kernels {
 		int64_t ldc);
 
 	/*
-	 * Rows from from on, HALF_ROWS of them if there are, to BF16, as half_apart() wants them: rows times half_depth(k)
-	 * numbers, rows made up to a multiple of HALF_ROWS where there are more than that.
+	 * Rows from from on, HALF_LINES of them if there are, to BF16, as half_apart() wants them: rows times
+	 * half_depth(k) numbers, rows made up to a multiple of HALF_LINES where there are more than that. amx: for tiles.
 	 */
-	void (*half_pack)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+	void (*half_pack)(bool amx, uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
 
 	/*
 	 * y[rows, n] += x w, with sums in float32, for k columns of packed x from at, a multiple of HALF_DEPTH; depth is
 	 * that of all of x. w is stored transposed, ldw numbers a row. An element is the same, to the bit, whatever rows
 	 * and n are. NULL: there is none.
 	 */
-	void (*half_apart)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	void (*half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
 		const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
 
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
@@ -59,6 +51,13 @@ struct kernels {
 
 	/* n floats to BF16, to nearest even; NaN stays NaN. */
 	void (*to_half)(uint16_t *half, const float *x, int64_t n);
+
+	/*
+	 * n <= 16 lines of k numbers each to BF16 tiles, as an operand of gemm_half(): to[ceil(k / 32)][16][32], zeros for
+	 * what is not there. Lines are x's rows if rows, else its columns. A left operand's tile has a line in each of its
+	 * rows; a right one's has the numbers 2i and 2i + 1 of all lines, line by line, in row i.
+	 */
+	void (*half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
@@ -131,6 +130,7 @@ void reference_moment_store(const struct moment *m, const float *x, int64_t from
 
 /* Of the reference, in mat.c. */
 void reference_to_half(uint16_t *half, const float *x, int64_t n);
+void reference_half_tiles(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 /* Tiles of matrix products: oneDNN's in one thread is within 5 % of its best there (tests/bench/RESULTS.md). */
@@ -155,18 +155,29 @@ static inline void begin_linear(const struct kernels *k, float *y, int64_t ldy, 
 	}
 }
 
-static inline float half_to_float(uint16_t half)
-{
-	uint32_t bits = (uint32_t)half << 16;
-	float x;
+/* A tile of BF16: 16 lines, 32 numbers deep. */
+#define HALF_LINES 16
+#define HALF_DEPTH 32
+#define HALF_TILE (HALF_LINES * HALF_DEPTH)
 
-	memcpy(&x, &bits, sizeof x);
-	return x;
+/* Numbers of a line of k in tiles. */
+static inline int64_t half_depth(int64_t k)
+{
+	return (k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_DEPTH;
 }
 
-/* The same of BF16 with float32 sums, and whether the library has it; otherwise it is made in plain loops. */
-void gemm_half_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc, bool add);
-bool gemm_half_supported(void);
+/*
+ * A gemm_half: c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are tiles of m lines and
+ * of n lines, k deep, made by half_tiles(), 16 lines after 16 lines. An element of c depends on its two lines alone.
+ */
+
+#if defined(__x86_64__)
+void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
+	bool add);
+void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
+	bool add);
+bool gemm_half_has_amx(void);
+bool gemm_half_has_pairs(void);
+#endif
 
 #endif

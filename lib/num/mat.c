@@ -1,5 +1,6 @@
 /* Matrices in fewer bits: their layout, and the definition of what they stand for. */
 #include <math.h>
+#include <string.h>
 
 #include "base/dtype.h"
 #include "num/kernels.h"
@@ -63,6 +64,21 @@ void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, 
 void reference_to_half(uint16_t *half, const float *x, int64_t n)
 {
 	dtype_from_f32(half, x, BF16, (size_t)n);
+}
+
+void reference_half_tiles(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+{
+	int64_t tiles = (k + HALF_DEPTH - 1) / HALF_DEPTH;
+
+	memset(to, 0, sizeof *to * (size_t)(tiles * HALF_TILE));
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t l = 0; l < k; l++) {
+			uint16_t *tile = to + l / HALF_DEPTH * HALF_TILE;
+			int64_t deep = l % HALF_DEPTH;
+
+			reference_to_half(&tile[right ? (deep / 2 * HALF_LINES + i) * 2 + deep % 2 : i * HALF_DEPTH + deep],
+				&x[rows ? i * ldx + l : l * ldx + i], 1);
+		}
 }
 
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns)

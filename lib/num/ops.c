@@ -95,6 +95,12 @@ static void gemm_mat(const struct ops *ops, int64_t m, const float *a, int64_t l
 		gemm_panels(ops, tb, m, n, depth, a, lda, w, c, ldc, add);
 }
 
+static void hold(const struct ops *ops, const float *x)
+{
+	if (ops->half)
+		half_hold(x);
+}
+
 static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
 	const struct mat *w, const float *bias, int64_t rows, bool add)
 {
@@ -459,21 +465,22 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, apart_linear, linear_backward_x, mat_load, linear_backward_w, \
-			embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
+		its_name, its_kernels, its_half, linear_forward, apart_linear, hold, linear_backward_x, mat_load, \
+			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 
-static const struct ops reference = TABLE("reference", &kernels_reference, false);
+static const struct ops reference = TABLE("reference", &kernels_reference, NULL);
 
 #if defined(__x86_64__)
 extern const struct kernels kernels_v3, kernels_v4;
-static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, false),
-	cpu_v4 = TABLE("cpu-v4", &kernels_v4, false), half_v4 = TABLE("half-v4", &kernels_v4, true);
+static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, NULL), cpu_v4 = TABLE("cpu-v4", &kernels_v4, NULL),
+	half_amx = TABLE("half-amx", &kernels_v4, gemm_half_amx),
+	half_pairs = TABLE("half-pairs", &kernels_v4, gemm_half_pairs);
 #endif
 extern const struct kernels kernels_base;
-static const struct ops cpu_base = TABLE("cpu-base", &kernels_base, false);
+static const struct ops cpu_base = TABLE("cpu-base", &kernels_base, NULL);
 
 const struct ops *ops_find(const char *name)
 {
@@ -484,8 +491,12 @@ const struct ops *ops_find(const char *name)
 	bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 
-	if (!strcmp(name, "half"))
-		return v4 && half_supported() ? &half_v4 : NULL;
+	bool half = v4 && !strcmp(name, "half");
+
+	if ((half || (v4 && !strcmp(name, "half-amx"))) && gemm_half_has_amx())
+		return &half_amx;
+	if ((half || (v4 && !strcmp(name, "half-pairs"))) && gemm_half_has_pairs())
+		return &half_pairs;
 	if (v4 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v4")))
 		return &cpu_v4;
 	if (v3 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v3")))

@@ -188,11 +188,13 @@ struct adafactor {
 };
 
 struct kernels;
+typedef void gemm_half(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
+	bool add); /* num/kernels.h */
 
 struct ops {
 	const char *name;
 	const struct kernels *kernels; /* of a processor backend */
-	bool half;		       /* linear_*() multiply BF16, num/half.h */
+	gemm_half *half;	       /* by which linear_*() multiply BF16; NULL: they multiply floats */
 
 	/* y[rows, out] = x[rows, in] times w, plus bias[out] unless NULL; added to y if add. ldx,
 	 * ldy: floats a row. */
@@ -205,6 +207,12 @@ struct ops {
 	 */
 	void (*linear_apart)(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
 		const struct mat *w, const float *bias, int64_t rows, bool add);
+
+	/*
+	 * x will be an operand of several products to come and not change until this is said of another, or NULL: what
+	 * they make of it need be made but once.
+	 */
+	void (*hold)(const struct ops *ops, const float *x);
 
 	/* dx[rows, in] = dy times w transposed; added if add. */
 	void (*linear_backward_x)(const struct ops *ops, float *dx, int64_t ldx, const float *dy,
@@ -333,7 +341,7 @@ struct ops {
 
 /*
  * "cpu", the fastest for this processor; "half", the same with matrix products in BF16, NULL where the processor has
- * none; or "reference", the definition; NULL for others.
+ * none ("half-amx" and "half-pairs": by that alone); or "reference", the definition; NULL for others.
  */
 const struct ops *ops_find(const char *name);
 

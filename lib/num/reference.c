@@ -378,6 +378,7 @@ const struct kernels kernels_reference = {
 	NULL,
 	reference_mat_load,
 	reference_to_half,
+	reference_half_tiles,
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

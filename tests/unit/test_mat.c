@@ -162,15 +162,11 @@ static void check_rows_apart(const struct ops *ops, const float *got, const floa
 	free(alone);
 }
 
-/* Products in BF16 are those of rounded operands, summed in float32, at any number of threads. */
-static void products_in_bf16(void **state)
+static void products_by(const struct ops *half)
 {
 	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
-	const struct ops *half = ops_find("half"), *plain = ops_find("cpu");
+	const struct ops *plain = ops_find("cpu");
 
-	(void)state;
-	if (!half)
-		skip();
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
 		for (int turn = 0; turn < 10; turn++) {
 			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
@@ -185,11 +181,13 @@ static void products_in_bf16(void **state)
 
 			assert_true(y && dx && dw && y2 && dx2 && dw2 && y3);
 			omp_set_num_threads(2);
+			half->hold(half, s % 2 ? x : NULL);
 			half->linear_forward(half, y2, out, x, in, &m.w, NULL, rows, true);
 			half->linear_backward_x(half, dx2, in, dy, out, &m.w, rows, false);
 			half->linear_backward_w(half, dw2, NULL, dy, out, x, in, &m.w, rows);
 			omp_set_num_threads(1);
 			half->linear_forward(half, y3, out, x, in, &m.w, NULL, rows, false);
+			half->hold(half, NULL);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
 			omp_set_num_threads(2);
 			half->linear_apart(half, y3, out, x, in, &m.w, NULL, rows, false);
@@ -209,49 +207,53 @@ static void products_in_bf16(void **state)
 		}
 }
 
-#if defined(__x86_64__)
-/* num/simd/simd.h, of the instruction set that has them. */
-bool half_has_tiles_v4(void);
-void half_pack_tiles_v4(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
-void half_pack_dots_v4(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
-void half_apart_tiles_v4(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
-	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
-void half_apart_dots_v4(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
-	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
-#endif
-
-/* Tiles and dot products, of which half_apart() takes one by the processor: the same but for rounding. */
-static void both_kernels_of_bf16(void **state)
+/* Products in BF16 are those of rounded operands, summed in float32, at any number of threads. */
+static void products_in_bf16(void **state)
 {
-#if defined(__x86_64__)
-	static const int64_t sizes[][3] = {{1, 5, 3}, {2, 37, 70}, {15, 64, 64}, {16, 33, 97}, {17, 16, 32}, {37, 50, 129}};
+	static const char *const name[] = {"half-amx", "half-pairs"};
+	int found = 0;
 
 	(void)state;
-	if (!ops_find("half") || !half_has_tiles_v4())
-		skip();
-	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-		int64_t rows = sizes[s][0], n = sizes[s][1], k = sizes[s][2], depth = half_depth(k);
-		struct made m = make(MAT_BF16, n, k, false, s);
-		float *x = check_random(5, rows * k, 1), *y[2];
-
-		for (int i = 0; i < 2; i++) {
-			uint16_t *packed = calloc((size_t)((rows + HALF_ROWS) * depth), sizeof *packed);
-
-			y[i] = check_random(6, rows * n, 1);
-			assert_non_null(packed);
-			for (int64_t from = 0; from < rows; from += HALF_ROWS)
-				(i ? half_pack_dots_v4 : half_pack_tiles_v4)(packed, x, k, from, rows, k);
-			(i ? half_apart_dots_v4 : half_apart_tiles_v4)(rows, n, 0, k, packed, depth, m.data, k, y[i], n);
-			free(packed);
+	for (int i = 0; i < 2; i++)
+		if (ops_find(name[i])) {
+			products_by(ops_find(name[i]));
+			found++;
 		}
-		check_close("y", y[0], y[1], rows * n, 1e-5);
-		free(x), free(y[0]), free(y[1]);
-		unmake(&m);
-	}
-#else
+	if (!found)
+		skip();
+}
+
+/* Operands of BF16 products, by every backend as by the definition: odd sizes, rows or columns, left or right. */
+static void tiles_of_bf16(void **state)
+{
+	static const int64_t sizes[][2] = {{1, 1}, {16, 32}, {7, 31}, {16, 33}, {3, 1030}, {15, 64}};
+	const struct ops *ops;
+
 	(void)state;
-	skip();
-#endif
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		for (int how = 0; how < 4; how++) {
+			int64_t n = sizes[s][0], k = sizes[s][1], ld = how % 2 ? k + 5 : n + 5, lines = how % 2 ? n : k;
+			size_t count = (size_t)((k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_TILE);
+			float *x = check_random(17 + s, lines * ld, 3);
+			uint16_t *want = malloc(count * sizeof *want), *got = malloc(count * sizeof *got);
+
+			assert_true(want && got);
+			memset(want, 1, count * sizeof *want);
+			reference_half_tiles(want, x, ld, n, k, how % 2, how / 2);
+			for (int64_t i = 0; i < n && how < 2; i++) { /* what a left operand's tiles hold, and where */
+				uint16_t one;
+
+				reference_to_half(&one, &x[how % 2 ? i * ld + k - 1 : (k - 1) * ld + i], 1);
+				assert_int_equal(want[(k - 1) / 32 * 512 + i * 32 + (k - 1) % 32], one);
+			}
+			EACH_BACKEND(ops)
+			{
+				memset(got, 2, count * sizeof *got);
+				ops->kernels->half_tiles(got, x, ld, n, k, how % 2, how / 2);
+				assert_memory_equal(got, want, count * sizeof *got);
+			}
+			free(x), free(want), free(got);
+		}
 }
 
 static void rounding_to_bf16(void **state)
@@ -363,7 +365,7 @@ int main(void)
 		cmocka_unit_test(levels_are_normal_quantiles),
 		cmocka_unit_test(products_are_those_of_the_floats),
 		cmocka_unit_test(products_in_bf16),
-		cmocka_unit_test(both_kernels_of_bf16),
+		cmocka_unit_test(tiles_of_bf16),
 		cmocka_unit_test(rounding_to_bf16),
 		cmocka_unit_test(parts_load_as_the_whole),
 		cmocka_unit_test(dropout_is_by_place),

@@ -51,18 +51,6 @@ static void load_nf4(float *restrict dst, const uint8_t *restrict pair, float sc
 		dst[n - 1] = level[pair[n / 2] & 15];
 }
 
-void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n)
-{
-#pragma omp simd
-	for (int64_t i = 0; i < n; i++) {
-		uint32_t bits;
-
-		memcpy(&bits, &x[i], sizeof bits);
-		bits += 0x7fff + (bits >> 16 & 1);
-		half[i] = (uint16_t)(x[i] != x[i] ? 0x7fc0 : bits >> 16);
-	}
-}
-
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns)
 {
 	if (type == MAT_BF16)

@@ -349,6 +349,7 @@ const struct kernels VEC_NAME(kernels) = {
 #endif
 	VEC_NAME(mat_load),
 	VEC_NAME(to_half),
+	VEC_NAME(half_tiles),
 	norm_forward,
 	norm_backward_x,
 	norm_backward_w,

@@ -21,20 +21,13 @@ void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float 
 void VEC_NAME(gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
 	int64_t ldc);
 #if VL == 16
-/* BF16's, and the two of which they are one. */
-bool VEC_NAME(half_has_tiles)(void);
-void VEC_NAME(half_pack)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
-void VEC_NAME(half_pack_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
-void VEC_NAME(half_pack_dots)(uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
-void VEC_NAME(half_apart)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
-	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
-void VEC_NAME(half_apart_tiles)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
-	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
-void VEC_NAME(half_apart_dots)(int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+void VEC_NAME(half_pack)(bool amx, uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+void VEC_NAME(half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
 	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
 #endif
 
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
+void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
