@@ -54,7 +54,8 @@ static const struct cmd_option options[] = {
 
 static const struct cmd cmd = {"lm-sample",
 	"-m MODEL [-quv] [--apply UPDATE] [--dtype f32|bf16] [--quantize none|int8|nf4] [-n K] [--input stream|jsonl|lines] "
-	"[--jsonl] [--max-new N] [--stop TEXT] [--temperature X] [--top-k N] [--top-p P] [--min-p P] [--repetition-penalty X] [--seed N] [--batch N] "
+	"[--jsonl] [--max-new N] [--stop TEXT] [--temperature X] [--top-k N] [--top-p P] [--min-p P] "
+	"[--repetition-penalty X] [--seed N] [--batch N] "
 	"[--max-mem MIB] [--no-tokens] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] "
 	"[FILE ...]\n",
 	options};
