@@ -53,6 +53,9 @@ static int encode(struct cmd_prompts *p, struct cmd_prompt *out, const char *tex
 	out->len = n;
 	out->token = p->ids.v;
 	out->n = (int64_t)inside;
+	if (out->n >= p->positions)
+		return err_set(err, ERR_LIMIT, "a prompt of %lld tokens; the model has %lld positions", (long long)out->n,
+			(long long)p->positions);
 	return 1;
 }
 

@@ -34,6 +34,7 @@ struct cmd_prompts {
 	enum cmd_prompts_kind kind;
 	char *const *paths; /* n of them; none: standard input */
 	int n;
+	int64_t positions; /* of the model, which a prompt must not fill */
 
 	struct tokenizer *tokenizer; /* NULL where it is not needed */
 	struct prefreader *stream;

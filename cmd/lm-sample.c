@@ -14,7 +14,7 @@
 
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder, *apply;
-static int kind, quantize;
+static int dtype, kind, quantize;
 static int64_t samples = 1, max_new = 256, top_k, seed, batch = 16, max_mem;
 static double temperature = 1, top_p = 1, min_p, repetition = 1;
 static struct cmd_strings stop_texts;
@@ -25,6 +25,8 @@ static const char *const kinds[] = {"stream", "jsonl", "lines", NULL};
 static const struct cmd_option options[] = {
 	{'m', "model", "MODEL", CMD_PATH, &folder, .help = "folder with config.json, safetensors and, for text, tokenizer.json"},
 	{0, "apply", "UPDATE", CMD_PATH, &apply, .help = "sample with this update of MODEL"},
+	{0, "dtype", "TYPE", CMD_CHOICE, &dtype, .choices = cmd_dtype_names,
+		.help = "of matrix products: f32 (default), bf16"},
 	{0, "quantize", "TYPE", CMD_CHOICE, &quantize, .choices = cmd_quantize_names,
 		.help = "round the layers' matrices to blocks: none (default), int8, nf4"},
 	{'n', "samples", "K", CMD_INT, &samples, 1, PREF_MAX_COMPLETIONS, .help = "completions of each prompt (default 1)"},
@@ -51,8 +53,9 @@ static const struct cmd_option options[] = {
 };
 
 static const struct cmd cmd = {"lm-sample",
-	"-m MODEL [-quv] [--apply UPDATE] [--quantize none|int8|nf4] [-n K] [--input stream|jsonl|lines] [--jsonl] [--max-new N] [--stop TEXT] "
-	"[--temperature X] [--top-k N] [--top-p P] [--min-p P] [--repetition-penalty X] [--seed N] [--batch N] "
+	"-m MODEL [-quv] [--apply UPDATE] [--dtype f32|bf16] [--quantize none|int8|nf4] [-n K] [--input stream|jsonl|lines] "
+	"[--jsonl] [--max-new N] [--stop TEXT] [--temperature X] [--top-k N] [--top-p P] [--min-p P] "
+	"[--repetition-penalty X] [--seed N] [--batch N] "
 	"[--max-mem MIB] [--no-tokens] [--allow-mismatch] [--no-prov] [--max-block MIB] [-@ N] [-l N] [-o FILE] "
 	"[FILE ...]\n",
 	options};
@@ -192,7 +195,7 @@ static int describe(struct run *r, struct meta *meta, struct err *err)
 	for (size_t i = 0; i < sizeof of_completions / sizeof *of_completions; i++)
 		meta_remove(meta, of_completions[i]);
 	meta_remove_all(meta, "logp.");
-	snprintf(numerics, sizeof numerics, "f32 %s", ops_find("cpu")->name);
+	snprintf(numerics, sizeof numerics, "%s %s", cmd_dtype_names[dtype], cmd_ops(dtype)->name);
 	if (modeldir_tokenizer_sha256(folder, own, err) ||
 		(*own && !meta_get(meta, "tokenizer.sha256") && meta_set(meta, "tokenizer.sha256", own, err)) ||
 		meta_set(meta, "logp.sample.model.sha256", r->sha256, err) ||
@@ -264,14 +267,17 @@ static int run(char **paths, int n, struct err *err)
 	struct run r = {.in = {.folder = folder, .tokenizes = json || stop_texts.n, .kind = (enum cmd_prompts_kind)kind,
 				.paths = paths, .n = n},
 		.out = CMD_COMPLETIONS_INIT};
-	struct generate_options o = {.model = &r.model, .ops = ops_find("cpu"),
+	struct generate_options o = {.model = &r.model, .ops = cmd_ops(dtype),
 		.rules = {repetition, temperature, top_k, top_p, min_p}, .seed = (uint64_t)seed, .k = (int)samples,
 		.max_new = max_new, .batch = batch, .next = next_prompt, .take = take, .context = &r};
 	const struct pref_schema *schema;
 	double start;
 
 	if (cmd_open_model(&r.model, folder, apply, cmd_quantize_use(quantize), how.max_payload, NULL, r.sha256, err) ||
-		cmd_prompts_open(&r.in, &how, err))
+		(dtype && model_halve(&r.model, err)))
+		return -1;
+	r.in.positions = r.model.arch.positions;
+	if (cmd_prompts_open(&r.in, &how, err))
 		return -1;
 	schema = r.in.stream ? prefreader_schema(r.in.stream) : NULL;
 	if (schema && !schema->text &&

@@ -121,7 +121,7 @@ static void head_back(struct decoder *d, const struct pack *p, const struct logp
 {
 	const struct arch *a = &d->m->arch;
 	const struct ops *ops = d->ops;
-	struct mat w = decoder_head(d->m);
+	struct mat w = model_head(d->m);
 	float *dw = decoder_grad(d, grads, a->tied ? ROLE_EMBED : ROLE_HEAD, 0, false);
 	float *dbias = decoder_grad(d, grads, ROLE_HEAD, 0, true);
 

@@ -50,11 +50,6 @@ struct input decoder_mlp_input(const struct arch *a, const struct layer *y)
 	return (struct input){ROLE_COUNT, y->mid, NULL};
 }
 
-struct mat decoder_head(const struct model *m)
-{
-	return model_mat(m, m->arch.tied ? ROLE_EMBED : ROLE_HEAD, 0);
-}
-
 /* ---- the walk */
 
 static struct layer *layer_of(struct decoder *d, int64_t l)
@@ -192,7 +187,7 @@ void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack 
 void decoder_logits(struct decoder *d, int64_t first, int64_t n)
 {
 	const struct arch *a = &d->m->arch;
-	struct mat w = decoder_head(d->m);
+	struct mat w = model_head(d->m);
 
 	decoder_product(d, d->logits, w.out, d->head + first * w.in, &w, model_vector(d->m, ROLE_HEAD, 0, true), n, false);
 	if (a->logit_cap != 0)

@@ -121,6 +121,4 @@ void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack 
 /* d->logits: those of the counted tokens from first, n of them. */
 void decoder_logits(struct decoder *d, int64_t first, int64_t n);
 
-struct mat decoder_head(const struct model *m);
-
 #endif

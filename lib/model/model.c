@@ -259,6 +259,7 @@ void model_release(struct model *m)
 	adapter_free(m->adapter);
 	free(m->weights);
 	free(m->own);
+	free(m->half);
 	free(m->config);
 	free(m->values);
 	params_release(&m->params);
@@ -330,6 +331,8 @@ size_t model_memory(const struct model *m)
 		size_of(&m->params.param[i], m->values[i].type, &all);
 		bytes += all;
 	}
+	if (m->head)
+		bytes += mat_row_size(MAT_BF16, m->arch.hidden) * (size_t)m->arch.vocab;
 	return bytes;
 }
 
@@ -352,6 +355,17 @@ struct mat model_mat(const struct model *m, enum role role, int layer)
 		row = skip / (size_t)w.in;
 		w.data = (const char *)w.data + mat_row_size(w.type, w.in) * row;
 		w.scale += (size_t)mat_row_blocks(w.type, w.in) * row;
+	}
+	return w;
+}
+
+struct mat model_head(const struct model *m)
+{
+	struct mat w = model_mat(m, m->arch.tied ? ROLE_EMBED : ROLE_HEAD, 0);
+
+	if (m->head) {
+		w.data = m->head;
+		w.type = MAT_BF16;
 	}
 	return w;
 }

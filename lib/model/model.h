@@ -26,6 +26,8 @@ struct model {
 	struct values *values;	 /* [params.n] */
 	float *weights;		 /* MODEL_TRAIN and model_init(): params.count floats, which are the values; or NULL */
 	void *own;		 /* otherwise, values that are not in the files as they are needed */
+	void *half;		 /* those that model_halve() made */
+	const void *head;	 /* among them, a tied head's, in BF16 [out, in], where the embeddings are not such; or NULL */
 	struct adapter *adapter; /* low-rank changes on top (model/adapter.h), or NULL */
 };
 
@@ -45,6 +47,13 @@ int model_open(struct model *m, const char *folder, enum model_use use, struct e
 
 /* All values become floats in m->weights, as by MODEL_TRAIN. ERR_MISMATCH where they were rounded to blocks. */
 int model_hold(struct model *m, struct err *err);
+
+/*
+ * For products in BF16 (num/half.h) of few rows, which are bound by reading the matrices: those of the layers and the
+ * head become BF16 where they are not, stored [out, in]; but for those in blocks. All else stays as it is, embeddings
+ * among it, and log-probs what they would be. For a model that is only read from then on.
+ */
+int model_halve(struct model *m, struct err *err);
 
 /* Random weights for a config file. */
 int model_init(struct model *m, const char *config, uint64_t seed, struct err *err);
@@ -79,6 +88,9 @@ struct mat model_param_mat(const struct model *m, const struct param *p);
 
 /* Values of a role's matrix; data NULL if the arch has none. */
 struct mat model_mat(const struct model *m, enum role role, int layer);
+
+/* The head's matrix, the embeddings' where they are tied. */
+struct mat model_head(const struct model *m);
 
 /* Values of a gain or, with bias, of a bias; NULL where there is none. */
 const float *model_vector(const struct model *m, enum role role, int layer, bool bias);

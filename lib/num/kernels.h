@@ -9,6 +9,8 @@
 #ifndef NUM_KERNELS_H
 #define NUM_KERNELS_H
 
+#include <string.h>
+
 #include "num/ops.h"
 
 struct kernels {
@@ -22,9 +24,27 @@ struct kernels {
 	void (*gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 		int64_t ldb, float *c, int64_t ldc);
 
-	/* The same, to the bit, of b's floats, where b is BF16 and stored transposed. NULL: there is none. */
-	void (*gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
-		int64_t ldb, float *c, int64_t ldc);
+	/*
+	 * c[m, n] += a[m, in] times columns from on, a multiple of MAT_BLOCK, of w, for few rows: w is read as it lies.
+	 * What gemm_apart() makes of its floats, to the bit, where those of [out, in] are summed 1024 at a time. NULL:
+	 * there is none.
+	 */
+	void (*gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
+		int64_t ldc);
+
+	/*
+	 * Rows from from on, HALF_LINES of them if there are, to BF16, as half_apart() wants them: rows times
+	 * half_depth(k) numbers, rows made up to a multiple of HALF_LINES where there are more than that. amx: for tiles.
+	 */
+	void (*half_pack)(bool amx, uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+
+	/*
+	 * y[rows, n] += x w, with sums in float32, for k columns of packed x from at, a multiple of HALF_DEPTH; depth is
+	 * that of all of x. w is stored transposed, ldw numbers a row. An element is the same, to the bit, whatever rows
+	 * and n are. NULL: there is none.
+	 */
+	void (*half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+		const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
 
 	/* columns numbers of a stored row of which data and scale point to the first; not MAT_F32. */
 	void (*mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
@@ -121,10 +141,30 @@ void reference_mat_load(float *dst, enum mat_type type, const void *data, const 
 void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
 	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
+/* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
+static inline void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
+	int64_t from, int64_t to, bool add)
+{
+	for (int64_t r = 0; r < rows; r++) {
+		if (add && bias)
+			k->add(y + r * ldy, bias, 1, from, to);
+		else if (bias)
+			memcpy(y + r * ldy + from, bias + from, sizeof *y * (size_t)(to - from));
+		else if (!add)
+			memset(y + r * ldy + from, 0, sizeof *y * (size_t)(to - from));
+	}
+}
+
 /* A tile of BF16: 16 lines, 32 numbers deep. */
 #define HALF_LINES 16
 #define HALF_DEPTH 32
 #define HALF_TILE (HALF_LINES * HALF_DEPTH)
+
+/* Numbers of a line of k in tiles. */
+static inline int64_t half_depth(int64_t k)
+{
+	return (k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_DEPTH;
+}
 
 /*
  * A gemm_half: c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are tiles of m lines and

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "num/adafactor.h"
+#include "num/apart.h"
 #include "num/half.h"
 #include "num/kernels.h"
 
@@ -11,9 +12,9 @@
 #define ROWS 16
 #define COLUMNS 64
 #define ELEMENTS 16384
+#define ALONE 65536 /* multiplications that are done sooner than other threads are called */
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
-#define FEW 6 /* rows for which a matrix is read as it lies, where panels would give the same bits */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -33,20 +34,6 @@ static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n
 		for (int64_t i = 0; i < m; i += tm)
 			k->gemm(ta, tb, least(tm, m - i), least(tn, n - j), depth, a + (ta ? i : i * lda), lda,
 				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
-}
-
-/* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
-static void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
-	int64_t from, int64_t to, bool add)
-{
-	for (int64_t r = 0; r < rows; r++) {
-		if (add && bias)
-			k->add(y + r * ldy, bias, 1, from, to);
-		else if (bias)
-			memcpy(y + r * ldy + from, bias + from, sizeof *y * (size_t)(to - from));
-		else if (!add)
-			memset(y + r * ldy + from, 0, sizeof *y * (size_t)(to - from));
-	}
 }
 
 static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
@@ -126,46 +113,6 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
 }
 
-/*
- * Columns from to to of rows of y += x times w: panel by panel where w has no floats, or many rows would look for
- * them all over again.
- */
-static void add_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
-	int64_t rows, int64_t from, int64_t to)
-{
-	bool tb = !w->in_first;
-	int64_t all = mat_columns(w), n = to - from;
-	float panel[COLUMNS * PANEL_K] __attribute__((aligned(64)));
-
-	if (w->type == MAT_F32 && (tb || rows <= FEW)) {
-		ops->kernels->gemm_apart(tb, rows, n, w->in, x, ldx, (const float *)w->data + (tb ? from * all : from), all,
-			y + from, ldy);
-		return;
-	}
-	if (w->type == MAT_BF16 && tb && rows <= FEW && ops->kernels->gemm_apart_bf16) {
-		ops->kernels->gemm_apart_bf16(rows, n, w->in, x, ldx, (const uint16_t *)w->data + from * all, all, y + from, ldy);
-		return;
-	}
-	for (int64_t k = 0; k < w->in; k += PANEL_K) {
-		int64_t deep = least(PANEL_K, w->in - k), ld = tb ? PANEL_K : COLUMNS;
-
-		mat_load(ops, panel, ld, w, tb ? from : k, tb ? n : deep, tb ? k : from, tb ? deep : n);
-		ops->kernels->gemm_apart(tb, rows, n, deep, x + k, ldx, panel, ld, y + from, ldy);
-	}
-}
-
-static void linear_apart(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
-	const struct mat *w, const float *bias, int64_t rows, bool add)
-{
-#pragma omp parallel for schedule(dynamic)
-	for (int64_t from = 0; from < w->out; from += COLUMNS) {
-		int64_t to = least(from + COLUMNS, w->out);
-
-		begin_linear(ops->kernels, y, ldy, bias, rows, from, to, add);
-		add_apart(ops, y, ldy, x, ldx, w, rows, from, to);
-	}
-}
-
 static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
 	const struct mat *w, int64_t rows, bool add)
 {
@@ -217,7 +164,7 @@ static void embed_forward(const struct ops *ops, float *x, const struct mat *tab
 {
 	int64_t n = mat_columns(table);
 
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++) {
 		memset(x + r * n, 0, sizeof *x * (size_t)n);
 		add_row(ops, x + r * n, table, id[r], scale);
@@ -244,7 +191,7 @@ static void embed_backward(const struct ops *ops, float *dtable, float scale, fl
 static void norm_forward(const struct ops *ops, float *y, float *stat, const float *x, const float *gain,
 	const float *bias, int64_t rows, const struct norm *s)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r += ROWS)
 		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), s);
 }
@@ -266,7 +213,7 @@ static void norm_backward(const struct ops *ops, float *dx, float *dgain, float 
 static void rope(const struct ops *ops, float *x, int64_t ld, const float *turn, int64_t rows,
 	const struct turning *s, bool back)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r += ROWS)
 		ops->kernels->rope(x, ld, turn, r, least(r + ROWS, rows), s, back);
 }
@@ -323,7 +270,7 @@ static void keep(const struct ops *ops, const float *k, const float *v, const st
 	int64_t d = a->head_dim;
 
 	(void)ops;
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t h = 0; h < a->kv_heads; h++) {
 			int64_t last = past[r].len - 1, place = last % PAST_PAGE, own = r * a->ld + h * a->kv_step;
@@ -343,7 +290,7 @@ static void attend_past(const struct ops *ops, float *out, const float *q, const
 	for (int64_t r = 0; r < rows; r++)
 		longest = past[r].len > longest ? past[r].len : longest;
 	each = scratch_each(ops, longest, a->head_dim);
-#pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic) if (rows * longest * a->heads * a->head_dim > ALONE)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t h = 0; h < a->kv_heads; h++)
 			ops->kernels->attend_past(out + r * a->heads * a->head_dim, q + r * a->ld, a, &past[r], at, h,
@@ -353,7 +300,7 @@ static void attend_past(const struct ops *ops, float *out, const float *q, const
 static void act_forward(const struct ops *ops, float *y, const float *gate, const float *up, int64_t n,
 	enum act_kind kind)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->act_forward(y, gate, up, i, least(i + ELEMENTS, n), kind);
 }
@@ -369,7 +316,7 @@ static void act_backward(const struct ops *ops, float *dgate, float *dup, const 
 static void gather(const struct ops *ops, float *y, const float *x, const int64_t *row, int64_t n, int64_t width)
 {
 	(void)ops;
-#pragma omp parallel for
+#pragma omp parallel for if (n > ROWS)
 	for (int64_t i = 0; i < n; i++)
 		memcpy(y + i * width, x + row[i] * width, sizeof *y * (size_t)width);
 }
@@ -386,7 +333,7 @@ static void scatter(const struct ops *ops, float *dx, const float *dy, const int
 
 static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->soft_cap(x, i, least(i + ELEMENTS, n), cap);
 }
@@ -394,7 +341,7 @@ static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
 static void logp_forward(const struct ops *ops, struct logp_row *out, const float *logits,
 	const int32_t *target, int64_t n, int64_t vocab)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > 1)
 	for (int64_t i = 0; i < n; i++)
 		ops->kernels->logp_forward(out, logits, target, i, i + 1, vocab);
 }
@@ -411,7 +358,7 @@ static void stretch_forward(const struct ops *ops, float *y, int64_t ldy, const 
 	const float *bias, int64_t rows, int64_t n, bool add)
 {
 	(void)ops;
-#pragma omp parallel for
+#pragma omp parallel for if (rows > ROWS)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t i = 0; i < n; i++) {
 			float *to = &y[r * ldy + i];
@@ -443,14 +390,14 @@ static void drop(const struct ops *ops, float *y, const float *x, const struct d
 static void scale(const struct ops *ops, float *x, float factor, int64_t n)
 {
 	(void)ops;
-#pragma omp parallel for simd
+#pragma omp parallel for simd if (parallel : n > ELEMENTS)
 	for (int64_t i = 0; i < n; i++)
 		x[i] *= factor;
 }
 
 static void add(const struct ops *ops, float *y, const float *x, int64_t n)
 {
-#pragma omp parallel for
+#pragma omp parallel for if (n > ELEMENTS)
 	for (int64_t i = 0; i < n; i += ELEMENTS)
 		ops->kernels->add(y, x, 1, i, least(i + ELEMENTS, n));
 }
@@ -518,7 +465,7 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, linear_apart, hold, linear_backward_x, mat_load, \
+		its_name, its_kernels, its_half, linear_forward, apart_linear, hold, linear_backward_x, mat_load, \
 			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \

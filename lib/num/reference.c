@@ -374,6 +374,8 @@ const struct kernels kernels_reference = {
 	gemm,
 	gemm_apart,
 	NULL,
+	NULL,
+	NULL,
 	reference_mat_load,
 	reference_to_half,
 	reference_half_tiles,

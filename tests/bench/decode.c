@@ -1,6 +1,7 @@
 /*
- * decode MODEL BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
- * and the matrix product's peak, measured in turn with them, the best so far. One JSON object a batch on stdout.
+ * decode MODEL [KIND] BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
+ * and the matrix product's peak in float32, measured in turn with them, the best so far. One JSON object a batch on
+ * stdout. KIND, before any of them: f32, the default; bf16, as lm-sample --dtype; int8 or nf4, as --quantize.
  *
  * A step reads each weight once, however many sequences there are: the model's bytes, as they are kept, over the
  * best step's time, is the share of bandwidth; 2 operations a weight and sequence the share of the peak.
@@ -80,22 +81,41 @@ static void end(struct sequences *s)
 	free(s->token);
 }
 
+/* The model as a kind keeps it, and what multiplies it. */
+static const struct ops *open_kind(struct model *m, const char *folder, const char *kind)
+{
+	bool half = !strcmp(kind, "bf16");
+	enum model_use use = !strcmp(kind, "int8") ? MODEL_INT8 : !strcmp(kind, "nf4") ? MODEL_NF4 : MODEL_READ;
+	const struct ops *ops = ops_find(half ? "half" : "cpu");
+	struct err err = ERR_INIT;
+
+	if (ops && (model_open(m, folder, use, &err) || (half && model_halve(m, &err))))
+		bench_die(&err);
+	return ops;
+}
+
 int main(int argc, char **argv)
 {
-	struct err err = ERR_INIT;
-	const struct ops *ops = ops_find("cpu");
+	bool named = argc > 2 && !strchr("0123456789", *argv[2]);
+	const char *kind = named ? argv[2] : "f32";
 	double count, bytes, wide, top;
+	struct err err = ERR_INIT;
+	const struct ops *ops;
 	struct decoder *d;
 	struct model m;
 
-	if (argc < 3)
+	if (argc < 3 + named)
 		return 2;
-	if (model_open(&m, argv[1], MODEL_READ, &err) || !(d = decoder_new(&m, ops, DECODER_FORGET, &err)))
+	ops = open_kind(&m, argv[1], kind);
+	if (!ops)
+		return 1;
+	d = decoder_new(&m, ops, DECODER_FORGET, &err);
+	if (!d)
 		bench_die(&err);
 	bench_weights(&m, &count, &bytes);
 	bench_peak(ops);
 	bench_bandwidth();
-	for (int i = 2; i < argc; i++) {
+	for (int i = 2 + named; i < argc; i++) {
 		struct sequences s;
 		double step;
 
@@ -103,10 +123,10 @@ int main(int argc, char **argv)
 		step = run(&s, d);
 		top = bench_peak(ops);
 		wide = bench_bandwidth();
-		printf("{\"threads\":%d,\"backend\":\"%s\",\"batch\":%lld,\"tokens_per_second\":%.1f,"
+		printf("{\"threads\":%d,\"backend\":\"%s\",\"kind\":\"%s\",\"batch\":%lld,\"tokens_per_second\":%.1f,"
 		       "\"bandwidth_gb\":%.1f,\"share_of_bandwidth\":%.3f,\"peak_gflops\":%.1f,\"share_of_peak\":%.3f}\n",
-			omp_get_max_threads(), ops->name, (long long)s.n, (double)s.n / step, wide / 1e9,
-			bytes / step / wide, top / 1e9, 2 * count * (double)s.n / step / top);
+			omp_get_max_threads(), ops->name, kind, (long long)s.n, (double)s.n / step, wide / 1e9, bytes / step / wide,
+			top / 1e9, 2 * count * (double)s.n / step / top);
 		fflush(stdout);
 		end(&s);
 	}

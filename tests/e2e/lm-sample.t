@@ -31,6 +31,7 @@ done
 cat >check.py <<'EOF'
 import json, sys
 path, k, most, room, ends = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), eval(sys.argv[5])
+near = float(sys.argv[6])
 asked = [json.loads(line) for line in open("prompts.jsonl")]
 rows = [json.loads(line) for line in open(path)]
 assert len(asked) == len(rows)
@@ -49,19 +50,19 @@ for i, (a, r) in enumerate(zip(asked, rows)):
         assert len(r["logp." + name]) == k
         assert all(abs(x - sum(t)) < 1e-4 for x, t in zip(r["logp." + name], r["tlogp." + name]))
     for s, t in zip(r["logp.sample"], r["logp.again"]):
-        assert abs(s - t) <= 1e-5 * max(1, abs(t)), (s, t)
+        assert abs(s - t) <= near * max(1, abs(t)), (s, t)
     for s, t in zip(sum(r["tlogp.sample"], []), sum(r["tlogp.again"], [])):
-        assert abs(s - t) <= 1e-5 * max(1, abs(t)), (s, t)
+        assert abs(s - t) <= near * max(1, abs(t)), (s, t)
 EOF
 check() { # MODEL K MOST ROOM ENDS OPTION...
 	m=$1 k=$2 most=$3 room=$4 ends=$5
 	shift 5
 	lm-sample -m $m $kept -n $k --max-new $most -o out.tsz "$@" prompts.tsz 2>err && tstream check --full out.tsz >check.out &&
-		ref-logp -q -m $m $kept --as again out.tsz | tstream export >rows && $PYTHON check.py rows $k $most $room "$ends"
+		ref-logp -q -m $m $kept --as again out.tsz | tstream export >rows && $PYTHON check.py rows $k $most $room "$ends" $near
 	ok "$m $kept, $k completions, $*: prompts as they were, each ended for its reason, log-probs as ref-logp has them" ||
 		note "$(cat err)"
 }
-kept=
+kept= near=1e-5
 check gpt2 1 1 90 '[]'
 check gpt2 3 40 90 '[]'
 check llama 2 60 100 '[7, 9]'
@@ -74,7 +75,23 @@ ok "updates"
 for kept in '--apply lora.tsz' '--apply whole.tsz' '--quantize int8 --apply dora.tsz' '--quantize nf4'; do
 	check llama 3 50 100 '[7, 9]'
 done
-kept=
+near=1e-2
+if ref-logp -q -m llama --dtype bf16 -o half.tsz prompts.tsz 2>err || ! grep -q "does not multiply BF16" err; then
+	half=yes
+	for kept in '--dtype bf16' '--dtype bf16 --apply lora.tsz' '--dtype bf16 --apply whole.tsz' '--dtype bf16 --quantize nf4'; do
+		check llama 3 50 100 '[7, 9]'
+	done
+	kept='--dtype bf16'
+	check gpt2 3 40 90 '[]'
+	kept='--dtype bf16 --quantize int8'
+	check gpt2 2 40 90 '[]'
+	tstream head out.tsz | grep -q '^logp.sample.numerics *bf16 half'
+	ok "the header says how"
+else
+	half=
+	skip "--dtype bf16" "this processor has none"
+fi
+kept= near=1e-5
 lm-sample -m llama -n 2 -o out.tsz prompts.tsz 2>err
 grep -q '^lm-sample: 0.0 M parameters, 16 sequences at a time; [0-9.]* MiB of memory, and 0.01 for each 64 tokens' err &&
 	grep -q '^lm-sample: 23 prompts of [0-9]* tokens; 46 completions: [0-9]* ended with EOS, 0 at a stop, [0-9]* by length$' err
@@ -88,6 +105,12 @@ lm-sample -q -m llama --apply lora.tsz --quantize nf4 -n 3 --max-new 50 -o want.
 	lm-sample -q -m llama --apply lora.tsz --quantize nf4 -n 3 --max-new 50 -o got.rounded -@ 2 --batch 7 prompts.tsz &&
 	cmp want.rounded got.rounded && ! cmp -s want.rounded want.tsz
 ok "or many, by rounded matrices and an adapter: the same bytes"
+for m in ${half:+gpt2 llama}; do
+	lm-sample -q -m $m --dtype bf16 -n 3 --max-new 50 -o want.half -@ 1 --batch 1 prompts.tsz &&
+		lm-sample -q -m $m --dtype bf16 -n 3 --max-new 50 -o got.half -@ 2 --batch 40 prompts.tsz &&
+		cmp want.half got.half && ! cmp -s want.half want.tsz
+	ok "$m in BF16, at any number of threads and sequences"
+done
 for how in '-@ 2 --batch 3' '-@ 1 --batch 8' '-@ 3 --batch 100' '-@ 2 --max-mem 3'; do
 	lm-sample -q -m llama -n 3 --max-new 50 $how -o got.tsz prompts.tsz && cmp got.tsz want.tsz
 	ok "the same bytes with $how"
@@ -183,6 +206,21 @@ EOF
 	lm-sample -q -m "$real" --input lines --jsonl -n 4 --max-new 40 --seed 2 rows.txt >lines.out && sed 2d jsonl.out >a &&
 		sed 2d lines.out | cmp - a
 	ok "plain lines: the same"
+	if [ "$half" ]; then
+		lm-sample -q -m "$real" --input lines --dtype bf16 --temperature 0 -o half.tsz rows.txt &&
+			ref-logp -q -m "$real" --dtype bf16 --as half half.tsz | ref-logp -q -m "$real" --as single |
+			tstream export >half.out && $PYTHON - <<'EOF'
+import json
+worst = {}
+for r in map(json.loads, open("half.out")):
+    for name in "half", "single":
+        for s, t in zip(sum(r["tlogp.sample"], []), sum(r["tlogp." + name], [])):
+            worst[name] = max(worst.get(name, 0), abs(s - t))
+print("#", worst)
+raise SystemExit(not (worst["half"] < 0.05 and 0 < worst["single"] < 0.2))
+EOF
+		ok "the likeliest in BF16: log-probs as ref-logp has them in BF16"
+	fi
 	sed 's/}$/,"chosen":"a","rejected":"b"}/' rows.jsonl | sed 2d | pref-fmt -q >text.tsz
 	lm-sample -q -m "$real" --jsonl -n 4 --max-new 40 --seed 2 text.tsz >text.out && tokenize -q -m "$real" text.tsz |
 		lm-sample -q -m "$real" --jsonl -n 4 --max-new 40 --seed 2 >tokens.out
@@ -222,6 +260,9 @@ EOF
 	printf 'fine\nb\377d\n' >bad.txt
 	exits 3 "a line that is not UTF-8" lm-sample -m "$real" --input lines -o no.tsz bad.txt
 	says "bad.txt:2: byte 1 is not UTF-8" "says so"
+	awk 'BEGIN { print "short"; for (i = 0; i < 400; i++) printf "Once upon a time "; print "" }' >long.txt
+	exits 5 "a line that leaves no room" lm-sample -m "$real" --input lines -o no.tsz long.txt
+	says "long.txt:2: a prompt of 1602 tokens; the model has 512 positions" "says where"
 	sha=$(sha256sum <"$real/tokenizer.json" | cut -d ' ' -f 1)
 	echo '{"format":"tstream","tokenizer.sha256":"'"$(echo "$sha" | tr 0-9a-f 1-9a-f0)"'"}' >bad.json
 	tstream import --head bad.json -o bad.tsz prompts.jsonl

@@ -147,6 +147,21 @@ static void round_all(float *x, int64_t n)
 	free(half);
 }
 
+/* Each row of got[rows, out] is what it is alone, with other threads. */
+static void check_rows_apart(const struct ops *ops, const float *got, const float *x, const struct mat *w, int64_t rows)
+{
+	float *alone = malloc((size_t)w->out * sizeof *alone);
+
+	assert_non_null(alone);
+	omp_set_num_threads(1);
+	for (int64_t r = 0; r < rows; r += rows < 20 ? 1 : 7) {
+		ops->linear_apart(ops, alone, w->out, x + r * w->in, w->in, w, NULL, 1, false);
+		assert_memory_equal(alone, got + r * w->out, sizeof *alone * (size_t)w->out);
+	}
+	omp_set_num_threads(2);
+	free(alone);
+}
+
 static void products_by(const struct ops *half)
 {
 	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
@@ -175,6 +190,8 @@ static void products_by(const struct ops *half)
 			half->hold(half, NULL);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
 			omp_set_num_threads(2);
+			half->linear_apart(half, y3, out, x, in, &m.w, NULL, rows, false);
+			check_rows_apart(half, y3, x, &m.w, rows);
 			round_all(x, rows * in);
 			round_all(dy, rows * out);
 			round_all(m.floats, in * out);
@@ -182,6 +199,7 @@ static void products_by(const struct ops *half)
 			plain->linear_backward_x(plain, dx, in, dy, out, &floats, rows, false);
 			plain->linear_backward_w(plain, dw, NULL, dy, out, x, in, &floats, rows);
 			check_close("y", y2, y, rows * out, 2e-5);
+			check_close("y apart", y3, y, rows * out, 2e-5);
 			check_close("dx", dx2, dx, rows * in, 2e-5);
 			check_close("dw", dw2, dw, in * out, 2e-5);
 			free(x), free(dy), free(y), free(dx), free(dw), free(y2), free(dx2), free(dw2), free(y3);

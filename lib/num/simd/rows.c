@@ -339,7 +339,14 @@ const struct kernels VEC_NAME(kernels) = {
 	"cpu-" TEXT(ISA),
 	gemm_dnnl,
 	VEC_NAME(gemm_apart),
-	VEC_NAME(gemm_apart_bf16),
+	VEC_NAME(gemm_few),
+#if VL == 16
+	VEC_NAME(half_pack),
+	VEC_NAME(half_apart),
+#else
+	NULL,
+	NULL,
+#endif
 	VEC_NAME(mat_load),
 	VEC_NAME(to_half),
 	VEC_NAME(half_tiles),

@@ -18,8 +18,14 @@ void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a
 
 void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 	int64_t ldb, float *c, int64_t ldc);
-void VEC_NAME(gemm_apart_bf16)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const uint16_t *b,
-	int64_t ldb, float *c, int64_t ldc);
+void VEC_NAME(gemm_few)(int64_t m, const float *a, int64_t lda, const struct mat *w, int64_t from, int64_t n, float *c,
+	int64_t ldc);
+#if VL == 16
+void VEC_NAME(half_pack)(bool amx, uint16_t *to, const float *x, int64_t ldx, int64_t from, int64_t rows, int64_t k);
+void VEC_NAME(half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t k, const uint16_t *x, int64_t depth,
+	const uint16_t *w, int64_t ldw, float *y, int64_t ldy);
+#endif
+
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
 void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);

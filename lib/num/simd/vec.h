@@ -16,6 +16,7 @@
 #include <immintrin.h>
 #define VL 16
 #elif defined(__AVX2__)
+#include <immintrin.h>
 #define VL 8
 #else
 #define VL 4
