@@ -69,7 +69,7 @@ $(TESTS): $B/tests/%: $B/tests/unit/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/u
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(BENCHES): $B/bench/%: $B/tests/bench/%.o $B/libpreftools.a
+$(BENCHES): $B/bench/%: $B/tests/bench/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/bench/support/*.c)) $B/libpreftools.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -94,6 +94,12 @@ e2e: all $(ORACLE)
 bench: all $(BENCHES)
 	BIN=$(abspath $B/bin) BENCH=$(abspath $B/bench) PYTHON=$(PYTHON) sh tests/bench/run.sh
 
+# How cost grows, as SCALE.csv and SCALE.svg: see tests/bench/scale.py.
+SCALE = $B/scale
+bench-scale: all $(BENCHES)
+	$(PYTHON) -B tests/bench/scale.py $B/bin $B/bench $(SCALE).csv
+	$B/bench/scale_chart $(SCALE).csv > $(SCALE).svg
+
 demo: all
 	$(MAKE) -C examples/sentiment BIN=$(abspath $B/bin)
 
@@ -113,7 +119,7 @@ deps:
 
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(LIB_OBJ) $(BIN) $(TESTS): | deps
-all check unit e2e demo bench: | deps
+all check unit e2e demo bench bench-scale: | deps
 endif
 
 # ---- installation
@@ -131,4 +137,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all check unit e2e bench demo deps install uninstall clean
+.PHONY: all check unit e2e bench bench-scale demo deps install uninstall clean

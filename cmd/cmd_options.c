@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "io/prov.h"
 
 #define MAX_OPTIONS 128
@@ -184,6 +185,7 @@ int cmd_parse(const struct cmd *cmd, int argc, char **argv)
 	int n, c;
 
 	self = cmd;
+	mem_keep_blocks();
 	fill_standard_files();
 	n = count();
 	for (int i = 0; i < n; i++) {

@@ -9,9 +9,9 @@
 
 #define FADING 0.95 /* what a step leaves of earlier ones' displacement */
 
-static int add_record(struct run *r, struct prefstore *s, uint64_t i, int reference, struct err *err)
+static bool needs_ref_tokens(const struct run *r)
 {
-	return batch_add(&r->batch, s, i, reference, loss_needs_ref_tokens(&r->o->loss) || r->o->log_tokens, err);
+	return loss_needs_ref_tokens(&r->o->loss) || r->o->log_tokens;
 }
 
 /* By the reference that follows, once it has moved. */
@@ -57,7 +57,7 @@ static int evaluate_all(struct run *r, struct judge_step *all, struct err *err)
 	for (uint64_t i = 0; i < n;) {
 		batch_clear(&r->batch);
 		for (; i < n && r->batch.n < (size_t)r->o->batch_size; i++)
-			if (add_record(r, r->eval, i, r->eval_ref, err))
+			if (batch_add(&r->batch, r->eval, i, r->eval_ref, needs_ref_tokens(r), err))
 				return -1;
 		if (refer(r, err) || trainer_evaluate(r->trainer, r->batch.examples, (int64_t)r->batch.n, &part, err))
 			return -1;
@@ -146,15 +146,25 @@ static void watch_displacement(struct run *r, const struct judge_step *s)
 
 /* ---- steps */
 
-static int fill_batch(struct run *r, int64_t n, struct err *err)
+/* The batch of a step that is done after step others. */
+static struct ahead_want batch_of(const struct run *r, int64_t step)
 {
-	int64_t epoch = r->state.step / r->per_epoch, first = r->state.step % r->per_epoch * r->o->batch_size;
-	uint64_t at = (uint64_t)(epoch * r->records + first), all = (uint64_t)r->records, seed = (uint64_t)r->o->seed;
+	const struct run_options *o = r->o;
+	int64_t first = step % r->per_epoch * o->batch_size, left = r->records - first;
 
-	batch_clear(&r->batch);
-	for (int64_t i = 0; i < n; i++)
-		if (add_record(r, r->data, batch_record_at(all, !r->o->no_shuffle, seed, at++), r->ref, err))
-			return -1;
+	return (struct ahead_want){r->data, (uint64_t)(step / r->per_epoch * r->records + first),
+		left < o->batch_size ? left : o->batch_size, !o->no_shuffle, (uint64_t)o->seed, r->ref, needs_ref_tokens(r)};
+}
+
+/* This step's batch; and the next one's is begun. */
+static int fill_batch(struct run *r, struct err *err)
+{
+	struct ahead_want now = batch_of(r, r->state.step), next = batch_of(r, r->state.step + 1);
+
+	if (ahead_take(&r->ahead, &now, &r->batch, err))
+		return -1;
+	if (r->state.step + 1 < r->end)
+		ahead_start(&r->ahead, &next);
 	return refer(r, err);
 }
 
@@ -176,12 +186,11 @@ static int step(struct run *r, struct err *err)
 {
 	const struct run_options *o = r->o;
 	struct run_state *s = &r->state;
-	int64_t n = r->records - s->step % r->per_epoch * o->batch_size;
 	double rate = o->lr * schedule_factor(&r->schedule, s->step), epoch = (double)(s->step + 1) / (double)r->per_epoch;
 	struct judge_step now;
 
-	n = n < o->batch_size ? n : o->batch_size;
-	if (fill_batch(r, n, err) || trainer_step(r->trainer, r->batch.examples, n, rate, &now, err) || emit(r, err))
+	if (fill_batch(r, err) ||
+		trainer_step(r->trainer, r->batch.examples, (int64_t)r->batch.n, rate, &now, err) || emit(r, err))
 		return -1;
 	s->step++;
 	s->tokens += now.tokens;
@@ -234,7 +243,7 @@ static int train(struct run *r, struct err *err)
 
 int run_train(const struct run_options *o, struct err *err)
 {
-	struct run r = {.o = o, .batch = BATCH_INIT, .metrics = METRICS_INIT, .kept = {.lock = -1}};
+	struct run r = {.o = o, .batch = BATCH_INIT, .ahead = AHEAD_INIT, .metrics = METRICS_INIT, .kept = {.lock = -1}};
 	int rc;
 
 	if (run_is_kept(o))

@@ -10,6 +10,7 @@
 #define CMD_RUN_H
 
 #include "cmd/cmd.h"
+#include "cmd/cmd_ahead.h"
 #include "cmd/cmd_batch.h"
 #include "cmd/cmd_checkpoint.h"
 #include "cmd/cmd_metrics.h"
@@ -90,6 +91,7 @@ struct run {
 	int64_t end;			   /* of this call */
 	struct schedule schedule;
 	struct batch batch;
+	struct ahead ahead; /* the data's thread, while a step computes */
 	struct metrics metrics;
 	struct prefwriter *emit;
 	int emit_place;

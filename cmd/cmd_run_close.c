@@ -54,6 +54,7 @@ void run_release(struct run *r)
 	prefwriter_close(r->emit);
 	follower_free(r->follower);
 	trainer_free(r->trainer);
+	ahead_release(&r->ahead);
 	prefstore_close(r->data);
 	prefstore_close(r->eval);
 	batch_release(&r->batch);

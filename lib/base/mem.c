@@ -5,6 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #define HUGE_PAGE ((size_t)2 << 20)
 
 static void *refuse(size_t n, size_t size, struct err *err)
@@ -82,4 +86,12 @@ char *mem_copy(const char *bytes, size_t n, struct err *err)
 	memcpy(p, bytes, n);
 	p[n] = '\0';
 	return p;
+}
+
+void mem_keep_blocks(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
 }

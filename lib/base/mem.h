@@ -39,6 +39,12 @@ int mem_grow(void *array, size_t *cap, size_t need, size_t size, struct err *err
 /* Zeroes n bytes of memory from mem_new_aligned(), and gives whole pages of it back until they are touched again. */
 void mem_forget(void *p, size_t n);
 
+/*
+ * For a program's start: freed blocks of up to 4 MiB, such as a stream's, stay with the process for the next of their
+ * kind, 16 MiB of them at most for each of malloc's arenas. Where the C library cannot, nothing changes.
+ */
+void mem_keep_blocks(void);
+
 /* The copy of n bytes and a zero byte, for free(); NULL with err set on failure. */
 char *mem_copy(const char *bytes, size_t n, struct err *err);
 

@@ -49,7 +49,8 @@ int member_parse(
 
 /*
  * Appends the whole member to out: header, deflated payload, trailer. kind, flags, nrec, seq and first
- * of m are used; csize, usize and ccrc are set.
+ * of m are used; csize, usize and ccrc are set. At level 1, the documents' floats are compressed in the way that is
+ * quick for them (zip_deflate_parts()).
  */
 int member_encode(struct member *m, const void *payload, size_t n, int level, struct buf *out,
 	struct err *err);

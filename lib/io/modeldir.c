@@ -173,35 +173,101 @@ void modeldir_forget_tensor(const struct modeldir_tensor *t)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
+/* A tensor on its way through SHA-256; NULL: none. */
+struct lane {
+	const struct modeldir_tensor *t;
+	size_t left;
+	struct sha256 h;
+};
+
+/* What the threads that digest share. */
+struct digesting {
+	const struct modeldir *m;
+	const struct modeldir_tensor **order; /* the largest first, so that none is left for the end */
+	size_t next;			      /* atomic: in order */
+	char (*hex)[65];		      /* of each tensor */
+};
+
+static size_t size_of(const struct modeldir_tensor *t)
 {
-	char(*each)[65] = mem_new(m->ntensors, sizeof *each, err);
+	return t->info->end - t->info->begin;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct modeldir_tensor *const *x = a, *const *y = b;
+
+	return size_of(*x) < size_of(*y) ? 1 : size_of(*x) > size_of(*y) ? -1 : 0;
+}
+
+static const uint8_t *lane_at(const struct lane *l)
+{
+	return (const uint8_t *)l->t->data + (size_of(l->t) - l->left);
+}
+
+static void lane_begin(struct lane *l, struct digesting *d)
+{
+	size_t i = __atomic_fetch_add(&d->next, 1, __ATOMIC_RELAXED);
+
+	l->t = i < d->m->ntensors ? d->order[i] : NULL;
+	l->left = l->t ? size_of(l->t) : 0;
+	sha256_init(&l->h);
+}
+
+/* The rest of its tensor. */
+static void lane_end(struct lane *l, struct digesting *d)
+{
+	uint8_t digest[32];
+
+	sha256_add(&l->h, lane_at(l), l->left);
+	sha256_finish(&l->h, digest);
+	sha256_hex(digest, d->hex[l->t - d->m->tensors]);
+	modeldir_forget_tensor(l->t);
+}
+
+/* One thread's share: two tensors at a time, each for itself. */
+static void digest_some(struct digesting *d)
+{
+	struct lane a, b;
+
+	lane_begin(&a, d);
+	lane_begin(&b, d);
+	while (a.t && b.t) {
+		size_t n = (a.left < b.left ? a.left : b.left) / 64 * 64;
+
+		sha256_add_both(&a.h, lane_at(&a), &b.h, lane_at(&b), n);
+		a.left -= n;
+		b.left -= n;
+		if (b.left < 64) {
+			lane_end(&b, d);
+			lane_begin(&b, d);
+		}
+		if (a.left < 64) {
+			lane_end(&a, d);
+			lane_begin(&a, d);
+		}
+	}
+	if (a.t)
+		lane_end(&a, d);
+	if (b.t)
+		lane_end(&b, d);
+}
+
+/* The digest of the lines that say what each tensor is. */
+static int digest_lines(const struct digesting *d, char hex[65], struct err *err)
+{
 	struct buf text = BUF_INIT;
 	struct sha256 all;
 	uint8_t digest[32];
 	int rc;
 
-	if (!each)
-		return -1;
-#pragma omp parallel for schedule(dynamic)
-	for (size_t i = 0; i < m->ntensors; i++) {
-		const struct safetensor *t = m->tensors[i].info;
-		struct sha256 h;
-		uint8_t d[32];
-
-		sha256_init(&h);
-		sha256_add(&h, m->tensors[i].data, t->end - t->begin);
-		sha256_finish(&h, d);
-		sha256_hex(d, each[i]);
-		modeldir_forget_tensor(&m->tensors[i]);
-	}
-	for (size_t i = 0; i < m->ntensors; i++) {
-		const struct safetensor *t = m->tensors[i].info;
+	for (size_t i = 0; i < d->m->ntensors; i++) {
+		const struct safetensor *t = d->m->tensors[i].info;
 
 		buf_add_fmt(&text, "%s\t%s\t", t->name, dtype_name(t->dtype));
 		for (int r = 0; r < t->rank; r++)
 			buf_add_fmt(&text, "%s%lld", r ? "," : "", (long long)t->shape[r]);
-		buf_add_fmt(&text, "\t%s\n", each[i]);
+		buf_add_fmt(&text, "\t%s\n", d->hex[i]);
 	}
 	rc = buf_check(&text, err);
 	if (rc == 0) {
@@ -211,7 +277,26 @@ int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
 		sha256_hex(digest, hex);
 	}
 	buf_release(&text);
-	free(each);
+	return rc;
+}
+
+int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
+{
+	struct digesting d = {.m = m};
+	int rc = -1;
+
+	d.order = mem_new(m->ntensors, sizeof *d.order, err);
+	d.hex = d.order ? mem_new(m->ntensors, sizeof *d.hex, err) : NULL;
+	if (d.hex) {
+		for (size_t i = 0; i < m->ntensors; i++)
+			d.order[i] = &m->tensors[i];
+		qsort(d.order, m->ntensors, sizeof *d.order, by_size);
+#pragma omp parallel
+		digest_some(&d);
+		rc = digest_lines(&d, hex, err);
+	}
+	free(d.order);
+	free(d.hex);
 	return rc;
 }
 

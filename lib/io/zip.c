@@ -9,39 +9,63 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "io/crc32.h"
 #include "io/file.h"
 
 uint32_t zip_crc32(const void *data, size_t n)
 {
-	return (uint32_t)crc32_z(0, data, n);
+	uint32_t crc = 0;
+	size_t done = crc32_fold(&crc, data, n);
+
+	return done == n ? crc : (uint32_t)crc32_z(crc, (const Bytef *)data + done, n - done);
 }
 
-int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err)
+static int deflate_part(z_stream *z, const struct zip_part *p, int level, bool last)
+{
+	int rc;
+
+	if (!p->size && !last)
+		return Z_OK;
+	rc = deflateParams(z, level, p->floats && level ? Z_RLE : Z_DEFAULT_STRATEGY);
+	if (rc != Z_OK)
+		return rc;
+	z->avail_in = (uInt)p->size;
+	return deflate(z, last ? Z_FINISH : Z_NO_FLUSH);
+}
+
+int zip_deflate_parts(const void *data, const struct zip_part *parts, size_t n, int level, struct buf *out, struct err *err)
 {
 	z_stream z = {.next_in = data};
-	size_t room, start = out->len;
+	size_t room, size = 0, start = out->len;
+	int rc = Z_OK;
 	char *p;
 
-	if (n > UINT_MAX / 2)
-		return err_set(err, ERR_LIMIT, "a payload of %zu bytes is too large", n);
+	for (size_t i = 0; i < n; i++)
+		size += parts[i].size;
+	if (size > UINT_MAX / 2)
+		return err_set(err, ERR_LIMIT, "a payload of %zu bytes is too large", size);
 	if (deflateInit2(&z, level, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return err_set(err, ERR_LIMIT, "out of memory for deflate");
-	room = deflateBound(&z, n);
+	room = deflateBound(&z, size) + 16 * n; /* each part may end a block */
 	p = buf_extend(out, room);
 	if (!p) {
 		deflateEnd(&z);
 		return buf_check(out, err);
 	}
-	z.avail_in = (uInt)n;
 	z.next_out = (Bytef *)p;
 	z.avail_out = (uInt)room;
-	if (deflate(&z, Z_FINISH) != Z_STREAM_END) {
-		deflateEnd(&z);
-		return err_set(err, ERR_FAILED, "deflate did not finish %zu bytes", n);
-	}
+	for (size_t i = 0; i < n && rc == Z_OK; i++)
+		rc = deflate_part(&z, &parts[i], level, i + 1 == n);
 	out->len = start + z.total_out;
 	deflateEnd(&z);
-	return 0;
+	return rc == Z_STREAM_END ? 0 : err_set(err, ERR_FAILED, "deflate did not finish %zu bytes", size);
+}
+
+int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err)
+{
+	const struct zip_part all = {n, false};
+
+	return zip_deflate_parts(data, &all, 1, level, out, err);
 }
 
 int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err)

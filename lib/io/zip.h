@@ -5,6 +5,7 @@
 #ifndef IO_ZIP_H
 #define IO_ZIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,17 @@ uint32_t zip_crc32(const void *data, size_t n);
 
 /* Appends the raw deflate of n bytes to out, from a fresh state; level 0 stores. */
 int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err);
+
+/*
+ * The same of data in n parts, one behind the other. Of floats, only runs of one byte are looked for besides the bytes'
+ * frequencies: their mantissas are as good as random, so that no more is found, and looking takes three times as long.
+ */
+struct zip_part {
+	size_t size;
+	bool floats;
+};
+
+int zip_deflate_parts(const void *data, const struct zip_part *parts, size_t n, int level, struct buf *out, struct err *err);
 
 /* The same as a gzip member of its own. */
 int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err);

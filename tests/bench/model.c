@@ -1,171 +1,205 @@
 /*
- * model MODEL STREAM BATCH STEPS DTYPE: times ref-logp's and dpo-step's work on a stream with a log-prob column,
- * against the machine's matrix-product peak measured in the same run, before, between and after. One JSON
- * object on stdout.
- *
- * Floating-point operations are those that must be done: a prompt counted once, the head on counted tokens
- * only, no recomputation; backward twice forward. Attention: 4 a key that a query sees, feature and head.
+ * model MODEL STREAM BATCH STEPS DTYPE [PROGRAM]: times ref-logp's and dpo-step's work, or that of one of them, on a
+ * stream, against what the machine can do: the matrix product's peak and the memory's bandwidth, measured in the same
+ * run behind each, since it takes memory of its own. One JSON object on stdout. Operations and bytes of a step are those
+ * that must be done (tests/bench/support/bench.h); its share of the limit is the least time in which the machine could
+ * do both over the time that was taken. Training takes the loss that the records allow: pairs, or rankings.
  */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
+#include "base/mem.h"
 #include "cmd/cmd_batch.h"
 #include "cmd/cmd_model.h"
+#include "tests/bench/support/bench.h"
 
-static double now(void)
+#define MICRO_TOKENS 2048
+
+struct bench {
+	struct model m;
+	const struct ops *ops;
+	struct prefstore *data;
+	struct batch batch;
+	int64_t n, steps;
+	struct optimizer_options optimizer;
+};
+
+/* What one program's steps took, after one to warm up. */
+struct times {
+	struct bench_work work;
+	double seconds, peak_rss;
+	int64_t tokens;
+};
+
+static double peak, bandwidth;
+
+static void measure_machine(const struct bench *b)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	peak = bench_peak(b->ops);
+	bandwidth = bench_bandwidth();
 }
 
-/* The best product of these operations at a large shape, all threads: FLOP a second. For f32 that is oneDNN's own. */
-static double peak(const struct ops *ops)
+static void load(struct bench *b, int64_t step)
 {
-	enum { N = 3072 };
-	static float *a, *b, *c;
-	struct mat w = {NULL, N, N, false, MAT_BF16, NULL};
-	double best = 0;
+	struct err err = ERR_INIT;
+	uint64_t first = step < 0 ? 0 : (uint64_t)(step * b->n);
 
-	if (!a) {
-		a = aligned_alloc(64, sizeof *a * N * N);
-		b = aligned_alloc(64, sizeof *b * N * N);
-		c = aligned_alloc(64, sizeof *c * N * N);
-		for (int i = 0; a && b && i < N * N; i++)
-			a[i] = b[i] = (float)(i % 13) * 0.01f;
-	}
-	w.data = b;
-	for (int i = 0; a && b && c && i < (ops->half ? 8 : 4); i++) {
-		double t = now(), rate;
-
-		if (ops->half)
-			ops->linear_forward(ops, c, N, a, N, &w, NULL, N, false);
-		else
-			dnnl_sgemm('N', 'N', N, N, N, 1, a, N, b, N, 0, c, N);
-		rate = 2.0 * N * N * N / (now() - t);
-		best = rate > best ? rate : best;
-	}
-	return best;
+	batch_clear(&b->batch);
+	for (uint64_t i = 0; i < (uint64_t)b->n; i++)
+		if (batch_add(&b->batch, b->data, (first + i) % prefstore_records(b->data), 0,
+			    false, &err))
+			bench_die(&err);
 }
 
-static double forward_flops(const struct model *m, const struct example *e, int64_t n)
+static void note(struct bench *b, struct times *t, double seconds, const struct bench_work *w)
 {
-	const struct arch *a = &m->arch;
-	double q = (double)(a->heads * a->head_dim), kv = (double)(a->kv_heads * a->head_dim);
-	double layer = 2 * (double)a->hidden * (2 * q + 2 * kv + (arch_gated(a) ? 3 : 2) * (double)a->inner), flops = 0;
+	t->seconds += seconds;
+	t->work.flops += w->flops;
+	t->work.bytes += w->bytes;
+	t->work.update += w->update;
+	for (int64_t i = 0; i < b->n; i++)
+		t->tokens += b->batch.examples[i].seg[b->batch.examples[i].k + 1];
+}
 
-	for (int64_t i = 0; i < n; i++)
-		for (int s = 0; s <= e[i].k; s++) {
-			double len = (double)(e[i].seg[s + 1] - e[i].seg[s]), before = s ? (double)(e[i].seg[1] - e[i].seg[0]) : 0;
-			double rows = s && len > 0 ? len - 1 : len;
+static double peak_rss(void)
+{
+	struct rusage usage;
 
-			flops += (double)a->layers * (rows * layer + 4 * q * rows * (before + (rows + 1) / 2));
-			if (s)
-				flops += 2 * (double)a->hidden * (double)a->vocab * (len - (double)e[i].uncounted[s - 1]);
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_maxrss * 1024;
+}
+
+/* Micro-batches as ref-logp makes them. */
+static void read_batch(struct bench *b, struct decoder *d, struct pack *p)
+{
+	struct err err = ERR_INIT;
+	struct logp_row *rows;
+
+	for (int64_t i = 0; i < b->n;) {
+		pack_clear(p);
+		do
+			if (cmd_pack_record(p, &b->batch.recs[i++], &err))
+				bench_die(&err);
+		while (i < b->n && p->rows + pack_rows(b->batch.recs[i].seg, b->batch.recs[i].k) <=
+					   MICRO_TOKENS);
+		rows = mem_new((size_t)p->counted, sizeof *rows, &err);
+		if (!rows || decoder_forward(d, p, rows, &err))
+			bench_die(&err);
+		free(rows);
+	}
+}
+
+static void time_reading(struct bench *b, struct times *t)
+{
+	struct err err = ERR_INIT;
+	struct pack p = PACK_INIT;
+	struct decoder *d = decoder_new(&b->m, b->ops, DECODER_FORGET, &err);
+
+	if (!d)
+		bench_die(&err);
+	for (int64_t i = -1; i < b->steps; i++) {
+		double start;
+
+		load(b, i);
+		start = bench_now();
+		read_batch(b, d, &p);
+		if (i >= 0) {
+			struct bench_work w = bench_forward(&b->m, b->batch.examples, b->n);
+
+			note(b, t, bench_now() - start, &w);
 		}
-	return flops;
+	}
+	pack_release(&p);
+	decoder_free(d);
+	t->peak_rss = peak_rss();
 }
 
-static void die(const struct err *err)
+static void time_training(struct bench *b, struct times *t)
 {
-	fprintf(stderr, "bench: %s\n", err->text);
-	exit(1);
+	struct err err = ERR_INIT;
+	struct trainer_options o = {
+		.clip = 1, .optimizer = b->optimizer, .batch_tokens = MICRO_TOKENS};
+	struct judge_step s;
+	struct trainer *trainer;
+
+	load(b, -1);
+	if (loss_parse(&o.loss, b->batch.examples[0].k == 2 ? "sigmoid" : "plackett_luce", &err) ||
+		loss_settle(&o.loss, &err) || !(trainer = trainer_new(&b->m, b->ops, &o, &err)))
+		bench_die(&err);
+	for (int64_t i = -1; i < b->steps; i++) {
+		double start;
+
+		load(b, i);
+		start = bench_now();
+		if (trainer_step(trainer, b->batch.examples, b->n, 1e-6, &s, &err))
+			bench_die(&err);
+		if (i >= 0) {
+			struct bench_work w =
+				bench_training(&b->m, b->batch.examples, b->n, &o.optimizer);
+
+			note(b, t, bench_now() - start, &w);
+		}
+	}
+	trainer_free(trainer);
+	t->peak_rss = peak_rss();
+}
+
+static void print(const struct bench *b, const char *name, const struct times *t)
+{
+	double steps = (double)b->steps, bytes = t->work.bytes + t->work.update;
+
+	printf(",\"%s\":{\"tokens_per_second\":%.1f,\"pairs_per_second\":%.3f,\"share_of_peak\":%."
+	       "3f,"
+	       "\"share_of_bandwidth\":%.3f,\"share_of_limit\":%.3f,\"step_seconds\":%.4f,\"step_"
+	       "gflop\":%.2f,"
+	       "\"step_gbyte\":%.4f,\"peak_rss_mib\":%.0f,\"bytes_per_parameter\":%.1f}",
+		name, (double)t->tokens / t->seconds, (double)b->n * steps / t->seconds,
+		t->work.flops / t->seconds / peak, bytes / t->seconds / bandwidth,
+		bench_limit(&t->work, peak, bandwidth) / t->seconds, t->seconds / steps,
+		t->work.flops / steps / 1e9, bytes / steps / 1e9, t->peak_rss / (1 << 20),
+		t->peak_rss / (double)b->m.params.count);
 }
 
 int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
-	struct batch b = BATCH_INIT;
-	struct trainer_options o = {.clip = 1, .optimizer = optimizer_defaults(OPTIMIZER_ADAMW), .batch_tokens = 2048};
-	const struct ops *ops;
-	struct judge_step s;
-	struct prefstore *data;
-	struct trainer *t;
-	struct decoder *d;
-	struct model m;
-	struct rusage usage;
-	double flops = 0, read = 0, train = 0, start, top[3];
-	int64_t batch, steps, tokens = 0, pairs;
+	struct bench b = {.batch = BATCH_INIT, .optimizer = optimizer_defaults(OPTIMIZER_ADAMW)};
+	struct times read = {0}, train = {0};
+	bool reads = argc < 7 || !strcmp(argv[6], "ref-logp"),
+	     trains = argc < 7 || !strcmp(argv[6], "dpo-step");
 
-	if (argc != 6)
+	if (argc < 6 || argc > 7 || !(reads || trains))
 		return 2;
-	ops = ops_find(strcmp(argv[5], "bf16") ? "cpu" : "half");
-	if (!ops)
+	b.ops = ops_find(strcmp(argv[5], "bf16") ? "cpu" : "half");
+	if (!b.ops)
 		return 3;
-	batch = atoll(argv[3]);
-	steps = atoll(argv[4]);
-	data = prefstore_open(argv + 2, 1, ".", 0, &err);
-	if (loss_parse(&o.loss, "sigmoid", &err) || loss_settle(&o.loss, &err))
-		die(&err);
-	if (!data || model_open(&m, argv[1], MODEL_TRAIN, &err))
-		die(&err);
-	top[0] = peak(ops);
-	d = decoder_new(&m, ops, DECODER_FORGET, &err);
-	pairs = batch * steps;
-	for (int64_t i = -1; d && i < steps; i++) { /* step -1 warms up */
-		struct pack p = PACK_INIT;
-		struct logp_row *rows;
-
-		batch_clear(&b);
-		for (int64_t j = 0; j < batch; j++)
-			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, false,
-				    &err))
-				die(&err);
-		start = now();
-		for (int64_t j = 0; j < batch; j++)
-			if (cmd_pack_record(&p, &b.recs[j], &err))
-				die(&err);
-		rows = calloc((size_t)p.counted, sizeof *rows);
-		if (!rows || decoder_forward(d, &p, rows, &err))
-			die(&err);
-		if (i >= 0) {
-			read += now() - start;
-			flops += forward_flops(&m, b.examples, batch);
-			for (int64_t j = 0; j < batch; j++)
-				tokens += b.examples[j].seg[3] - b.examples[j].seg[0];
-		}
-		free(rows);
-		pack_release(&p);
-	}
-	decoder_free(d);
-	top[1] = peak(ops);
-	t = trainer_new(&m, ops, &o, &err);
-	for (int64_t i = -1; t && i < steps; i++) {
-		batch_clear(&b);
-		for (int64_t j = 0; j < batch; j++)
-			if (batch_add(&b, data, (uint64_t)((i < 0 ? 0 : i) * batch + j) % prefstore_records(data), 0, false,
-				    &err))
-				die(&err);
-		start = now();
-		if (trainer_step(t, b.examples, batch, 1e-6, &s, &err))
-			die(&err);
-		if (i >= 0)
-			train += now() - start;
-	}
-	if (!t)
-		die(&err);
-	top[2] = peak(ops);
-	for (int i = 1; i < 3; i++)
-		top[0] = top[i] > top[0] ? top[i] : top[0];
-	getrusage(RUSAGE_SELF, &usage);
-	printf("{\"threads\":%d,\"backend\":\"%s\",\"parameters\":%zu,\"batch\":%lld,\"peak_gflops\":%.1f,"
-	       "\"ref_logp\":{\"tokens_per_second\":%.1f,\"pairs_per_second\":%.3f,\"share_of_peak\":%.3f},"
-	       "\"dpo_step\":{\"tokens_per_second\":%.1f,\"pairs_per_second\":%.3f,\"share_of_peak\":%.3f,"
-	       "\"peak_rss_mib\":%.0f,\"bytes_per_parameter\":%.1f}}\n",
-		omp_get_max_threads(), ops->name, m.params.count, (long long)batch, top[0] / 1e9,
-		(double)tokens / read, (double)pairs / read, flops / read / top[0], (double)tokens / train,
-		(double)pairs / train, 3 * flops / train / top[0], (double)usage.ru_maxrss / 1024,
-		(double)usage.ru_maxrss * 1024 / (double)m.params.count);
-	trainer_free(t);
-	prefstore_close(data);
-	batch_release(&b);
-	model_release(&m);
+	b.n = atoll(argv[3]);
+	b.steps = atoll(argv[4]);
+	b.data = prefstore_open(argv + 2, 1, ".", 0, &err);
+	if (!b.data || model_open(&b.m, argv[1], trains ? MODEL_TRAIN : MODEL_READ, &err))
+		bench_die(&err);
+	if (reads)
+		time_reading(&b, &read);
+	if (reads && trains)
+		measure_machine(&b);
+	if (trains)
+		time_training(&b, &train);
+	measure_machine(&b);
+	printf("{\"threads\":%d,\"backend\":\"%s\",\"parameters\":%zu,\"batch\":%lld,\"peak_"
+	       "gflops\":%.1f,"
+	       "\"bandwidth_gb\":%.1f",
+		omp_get_max_threads(), b.ops->name, b.m.params.count, (long long)b.n, peak / 1e9,
+		bandwidth / 1e9);
+	if (reads)
+		print(&b, "ref_logp", &read);
+	if (trains)
+		print(&b, "dpo_step", &train);
+	printf("}\n");
+	prefstore_close(b.data);
+	batch_release(&b.batch);
+	model_release(&b.m);
 	return 0;
 }

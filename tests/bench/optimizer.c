@@ -8,18 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "cmd/cmd_batch.h"
 #include "cmd/cmd_model.h"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+#include "tests/bench/support/bench.h"
 
 static int find(const char *const *names, const char *name)
 {
@@ -32,10 +24,8 @@ static int find(const char *const *names, const char *name)
 
 static void check(int rc, const struct err *err)
 {
-	if (rc == 0)
-		return;
-	fprintf(stderr, "bench: %s\n", err->text);
-	exit(1);
+	if (rc)
+		bench_die(err);
 }
 
 int main(int argc, char **argv)
@@ -72,9 +62,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; grads && i < m.params.count; i++)
 		grads[i] = (float)(i % 1009) * 1e-6f;
 	for (int64_t i = 0; grads && i < updates; i++) {
-		start = now();
+		start = bench_now();
 		optimizer_step(trainer_optimizer(t), m.weights, grads, 1e-6, 1);
-		update = fmin(update, now() - start);
+		update = fmin(update, bench_now() - start);
 	}
 	printf("%.2f %ld %.1f\n",
 		(double)optimizer_memory(&o.optimizer, &m.params) / (double)m.params.count,

@@ -364,11 +364,38 @@ static void digest_does_not_depend_on_pieces(void **state)
 	}
 }
 
+/* Two at once, from where one or both stand in the middle of a block, and for any number of bytes. */
+static void two_messages_at_once(void **state)
+{
+	char text[1000], hex[65], expected[65];
+	uint8_t digest[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)(i * i + i / 7);
+	for (size_t n = 0; n < 400; n++) {
+		size_t before[2] = {n % 3 ? 64 * (n % 5) : n % 97, 64 * (n % 2)}, from[2] = {0, 350};
+		struct sha256 h[2];
+
+		for (int i = 0; i < 2; i++) {
+			sha256_init(&h[i]);
+			sha256_add(&h[i], text + from[i], before[i]);
+		}
+		sha256_add_both(&h[0], text + from[0] + before[0], &h[1], text + from[1] + before[1], n);
+		for (int i = 0; i < 2; i++) {
+			sum(text + from[i], before[i] + n, expected);
+			sha256_finish(&h[i], digest);
+			sha256_hex(digest, hex);
+			assert_string_equal(hex, expected);
+		}
+	}
+}
+
 static void both_ways_of_hashing_agree(void **state)
 {
 #if defined(__x86_64__)
 	uint8_t bytes[64 * 40];
-	uint32_t plain[8], fast[8], r[4];
+	uint32_t plain[8], with[8], r[4];
 
 	(void)state;
 	if (!has_sha())
@@ -380,10 +407,10 @@ static void both_ways_of_hashing_agree(void **state)
 		}
 		rng_bits(2, round, 0, plain);
 		rng_bits(2, round, 1, plain + 4);
-		memcpy(fast, plain, sizeof plain);
+		memcpy(with, plain, sizeof plain);
 		blocks_plain(plain, bytes, round % 41);
-		blocks_sha(fast, bytes, round % 41);
-		assert_memory_equal(plain, fast, sizeof plain);
+		blocks_one(with, bytes, round % 41);
+		assert_memory_equal(plain, with, sizeof plain);
 	}
 #else
 	(void)state;
@@ -642,6 +669,7 @@ int main(void)
 		cmocka_unit_test(valid_prefix_is_found),
 		cmocka_unit_test(published_digests),
 		cmocka_unit_test(digest_does_not_depend_on_pieces),
+		cmocka_unit_test(two_messages_at_once),
 		cmocka_unit_test(both_ways_of_hashing_agree),
 		cmocka_unit_test(published_random_numbers),
 		cmocka_unit_test(distributions_are_right),
