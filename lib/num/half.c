@@ -15,16 +15,10 @@ static int64_t round_up(int64_t n, int64_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* Numbers of a line of k in tiles. */
-static int64_t deep(int64_t k)
-{
-	return round_up(k, HALF_DEPTH);
-}
-
 /* Of n lines, as many as have most numbers, a multiple of some. */
 static int64_t lines_of(int64_t most, int64_t k, int64_t n, int64_t some)
 {
-	int64_t fit = most / deep(k) / some * some;
+	int64_t fit = most / half_depth(k) / some * some;
 
 	return least(n, fit > some ? fit : some);
 }
@@ -51,7 +45,7 @@ void half_hold(const float *x)
 
 static bool reserve(struct operand *o, int64_t lines, int64_t k)
 {
-	size_t n = (size_t)(round_up(lines, HALF_LINES) * deep(k));
+	size_t n = (size_t)(round_up(lines, HALF_LINES) * half_depth(k));
 
 	o->of = NULL;
 	if (o->cap >= n)
@@ -79,7 +73,7 @@ static bool make(const struct ops *ops, struct operand *o, const float *x, int64
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i += HALF_LINES)
 		ops->kernels->half_tiles(
-			to + i * deep(k), x + (rows ? i * ld : i), ld, least(HALF_LINES, n - i), k, rows, right);
+			to + i * half_depth(k), x + (rows ? i * ld : i), ld, least(HALF_LINES, n - i), k, rows, right);
 	*o = (struct operand){o->data, o->cap, x == mine.held ? x : NULL, n, k, ld};
 	return true;
 }
@@ -122,7 +116,7 @@ static void gemm(const struct ops *ops, int64_t m, int64_t n, int64_t k, const u
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t j = 0; j < n; j += tn)
 		for (int64_t i = 0; i < m; i += TILE_M)
-			ops->half(least(TILE_M, m - i), least(tn, n - j), k, a + i * deep(k), b + j * deep(k),
+			ops->half(least(TILE_M, m - i), least(tn, n - j), k, a + i * half_depth(k), b + j * half_depth(k),
 				c + i * ldc + j, ldc, add);
 }
 
@@ -140,7 +134,7 @@ bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t l
 
 #pragma omp parallel for schedule(dynamic)
 		for (int64_t j = 0; j < wide; j += HALF_LINES)
-			make_lines(ops, to + j * deep(k), w, by_rows, from + j, least(HALF_LINES, wide - j), k);
+			make_lines(ops, to + j * half_depth(k), w, by_rows, from + j, least(HALF_LINES, wide - j), k);
 		gemm(ops, rows, wide, k, mine.left.data, to, c + from, ldc, add);
 	}
 	return true;

@@ -1,6 +1,6 @@
 /*
  * decode MODEL [KIND] BATCH...: times steps of so many sequences, each a token further, against the memory's bandwidth
- * and the matrix product's peak in float32, measured in turn with them, the best so far. One JSON object a batch on
+ * and the peak of the kind's matrix products, measured in turn with them, the best so far. One JSON object a batch on
  * stdout. KIND, before any of them: f32, the default; bf16, as lm-sample --dtype; int8 or nf4, as --quantize.
  *
  * A step reads each weight once, however many sequences there are: the model's bytes, as they are kept, over the

@@ -3,7 +3,7 @@
 # peak, and as ratios to the oracle's eager PyTorch; lm-sample's steps as shares of the memory's bandwidth and of
 # that peak; what each optimizer costs; what writing and reading a stream costs; the speed of pref-fmt; and that of the
 # tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
-# RUNS, STEPS, MODELS, SEQUENCES, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
+# RUNS, STEPS, MODELS, KINDS, SEQUENCES, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 oracle=$here/../../../shared/oracle
@@ -75,7 +75,9 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
 			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
 	done
-	"$BENCH/decode" "$tmp/$model" ${SEQUENCES:-1 2 4 8 16 32 64} | sed "s/^/$model, lm-sample: /"
+	for kind in ${KINDS:-f32 bf16 int8 nf4}; do
+		"$BENCH/decode" "$tmp/$model" "$kind" ${SEQUENCES:-1 2 4 8 16 32 64} | sed "s/^/$model, lm-sample: /"
+	done
 	echo "$model, optimizers: moments, bytes a parameter, MiB, ms an update, that as a ratio to the first"
 	for each in ${OPTIMIZERS:-adamw:f32 adamw:bf16 adamw:int8 rmsprop:f32 rmsprop:bf16 rmsprop:int8 sgd:f32 sgd:bf16 sgd:int8 \
 		lion:f32 lion:bf16 lion:int8 adafactor:f32}; do
