@@ -139,23 +139,13 @@ void bench_weights(const struct model *m, double *count, double *bytes)
 	*count = *bytes = 0;
 	for (size_t i = 0; i < m->params.n; i++) {
 		const struct param *p = &m->params.param[i];
-<<<<<<< HEAD
-		struct mat w = p->role == ROLE_EMBED ? model_head(m) : p->rank == 2 ? model_param_mat(m, p) : (struct mat){.out = 0};
-		int64_t columns = mat_columns(&w);
-		size_t row = mat_row_size(w.type, columns) + (size_t)mat_row_blocks(w.type, columns) * sizeof(float);
-=======
 		struct mat w;
->>>>>>> sample
 
 		if (p->role == ROLE_PLACES || (p->role == ROLE_EMBED && !m->arch.tied))
 			continue;
 		w = p->role == ROLE_EMBED ? model_head(m) : model_param_mat(m, p);
 		*count += (double)p->count;
-<<<<<<< HEAD
-		*bytes += p->rank == 2 ? (double)mat_rows(&w) * (double)row : (double)p->count * sizeof(float);
-=======
 		*bytes += p->rank == 2 ? bytes_of(&w) : (double)p->count * sizeof(float);
->>>>>>> sample
 	}
 }
 
