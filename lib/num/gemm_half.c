@@ -80,6 +80,11 @@ AMX static void two_by_two(const struct blocks *s)
 	float *c = s->c, *down = c + HALF_LINES * s->ldc;
 	const uint16_t *a = s->a, *b = s->b, *a2 = a + s->next, *b2 = b + s->next;
 
+	/* Stores wait for each other, and for their lines, which are on their way meanwhile. */
+	for (int64_t i = 0; i < 2 * HALF_LINES; i++) {
+		__builtin_prefetch(c + i * s->ldc, 1);
+		__builtin_prefetch(c + i * s->ldc + HALF_LINES, 1);
+	}
 	if (s->add) {
 		_tile_loadd(0, c, stride);
 		_tile_loadd(1, c + HALF_LINES, stride);
@@ -175,18 +180,12 @@ static int64_t least(int64_t a, int64_t b)
 /* high rows and wide columns, at most SQUARE of each; where a block is not full, by way of a whole square. */
 #define SQUARE (2 * HALF_LINES)
 
-static void corner(const struct blocks *s, int64_t high, int64_t wide, multiply *one, multiply *four)
+static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *one, multiply *four)
 {
 	int64_t down = (high + HALF_LINES - 1) / HALF_LINES, across = (wide + HALF_LINES - 1) / HALF_LINES;
 	float whole[SQUARE * SQUARE] __attribute__((aligned(64)));
-	struct blocks inside = *s;
+	struct blocks inside = {s->a, s->b, s->next, s->depth, whole, SQUARE, s->add};
 
-	if (high % HALF_LINES == 0 && wide % HALF_LINES == 0) {
-		square(s, down, across, one, four);
-		return;
-	}
-	inside.c = whole;
-	inside.ldc = SQUARE;
 	memset(whole, 0, sizeof whole);
 	for (int64_t i = 0; s->add && i < high; i++)
 		memcpy(whole + i * SQUARE, s->c + i * s->ldc, sizeof *whole * (size_t)wide);
@@ -205,11 +204,15 @@ static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint1
 
 		for (int64_t j = 0; j < n; j += SQUARE)
 			for (int64_t i = 0; i < m; i += SQUARE) {
+				int64_t high = least(SQUARE, m - i), wide = least(SQUARE, n - j);
 				struct blocks s = {a + i * HALF_DEPTH * tiles + from * HALF_TILE,
 					b + j * HALF_DEPTH * tiles + from * HALF_TILE, tiles * HALF_TILE, to - from,
 					c + i * ldc + j, ldc, add || p > 0};
 
-				corner(&s, least(SQUARE, m - i), least(SQUARE, n - j), one, four);
+				if (high % HALF_LINES || wide % HALF_LINES)
+					edge(&s, high, wide, one, four);
+				else
+					square(&s, high / HALF_LINES, wide / HALF_LINES, one, four);
 			}
 	}
 }
