@@ -46,10 +46,10 @@ bool gemm_half_has_pairs(void)
 
 /* ---- blocks of c, 16 x 16 each: c = a b, or + c */
 
-/* The next 16 lines of a and of b come after next numbers. */
+/* The next 16 lines of a and of b come after a_next and b_next numbers. */
 struct blocks {
 	const uint16_t *a, *b;
-	int64_t next, depth; /* depth in tiles */
+	int64_t a_next, b_next, depth; /* depth in tiles */
 	float *c;
 	int64_t ldc;
 	bool add;
@@ -78,7 +78,7 @@ AMX static void two_by_two(const struct blocks *s)
 {
 	int64_t stride = s->ldc * (int64_t)sizeof *s->c;
 	float *c = s->c, *down = c + HALF_LINES * s->ldc;
-	const uint16_t *a = s->a, *b = s->b, *a2 = a + s->next, *b2 = b + s->next;
+	const uint16_t *a = s->a, *b = s->b, *a2 = a + s->a_next, *b2 = b + s->b_next;
 
 	/* Stores wait for each other, and for their lines, which are on their way meanwhile. */
 	for (int64_t i = 0; i < 2 * HALF_LINES; i++) {
@@ -165,8 +165,8 @@ static void square(const struct blocks *s, int64_t high, int64_t wide, multiply 
 		for (int64_t j = 0; j < wide; j++) {
 			struct blocks each = *s;
 
-			each.a += i * s->next;
-			each.b += j * s->next;
+			each.a += i * s->a_next;
+			each.b += j * s->b_next;
 			each.c += HALF_LINES * (i * s->ldc + j);
 			one(&each);
 		}
@@ -184,7 +184,7 @@ static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *o
 {
 	int64_t down = (high + HALF_LINES - 1) / HALF_LINES, across = (wide + HALF_LINES - 1) / HALF_LINES;
 	float whole[SQUARE * SQUARE] __attribute__((aligned(64)));
-	struct blocks inside = {s->a, s->b, s->next, s->depth, whole, SQUARE, s->add};
+	struct blocks inside = {s->a, s->b, s->a_next, s->b_next, s->depth, whole, SQUARE, s->add};
 
 	memset(whole, 0, sizeof whole);
 	for (int64_t i = 0; s->add && i < high; i++)
@@ -194,7 +194,8 @@ static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *o
 		memcpy(s->c + i * s->ldc, whole + i * SQUARE, sizeof *whole * (size_t)wide);
 }
 
-static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc, bool add,
+static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
+	bool add,
 	multiply *one, multiply *four)
 {
 	int64_t tiles = (k + HALF_DEPTH - 1) / HALF_DEPTH, parts = (tiles + DEPTH - 1) / DEPTH;
@@ -205,9 +206,8 @@ static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint1
 		for (int64_t j = 0; j < n; j += SQUARE)
 			for (int64_t i = 0; i < m; i += SQUARE) {
 				int64_t high = least(SQUARE, m - i), wide = least(SQUARE, n - j);
-				struct blocks s = {a + i * HALF_DEPTH * tiles + from * HALF_TILE,
-					b + j * HALF_DEPTH * tiles + from * HALF_TILE, tiles * HALF_TILE, to - from,
-					c + i * ldc + j, ldc, add || p > 0};
+				struct blocks s = {a + i * HALF_DEPTH * tiles + from * HALF_TILE, b + j * ldb + from * HALF_TILE,
+					tiles * HALF_TILE, HALF_LINES * ldb, to - from, c + i * ldc + j, ldc, add || p > 0};
 
 				if (high % HALF_LINES || wide % HALF_LINES)
 					edge(&s, high, wide, one, four);
@@ -218,17 +218,19 @@ static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint1
 }
 
 void gemm_half_amx(
-	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc, bool add)
+	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
+	bool add)
 {
 	configure_tiles();
-	gemm(m, n, k, a, b, c, ldc, add, one_by_one, two_by_two);
+	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_one, two_by_two);
 	release_tiles();
 }
 
 void gemm_half_pairs(
-	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc, bool add)
+	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
+	bool add)
 {
-	gemm(m, n, k, a, b, c, ldc, add, one_by_pairs, NULL);
+	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_pairs, NULL);
 }
 
 #endif

@@ -117,7 +117,7 @@ static void gemm(const struct ops *ops, int64_t m, int64_t n, int64_t k, const u
 	for (int64_t j = 0; j < n; j += tn)
 		for (int64_t i = 0; i < m; i += TILE_M)
 			ops->half(least(TILE_M, m - i), least(tn, n - j), k, a + i * half_depth(k), b + j * half_depth(k),
-				c + i * ldc + j, ldc, add);
+				half_depth(k), c + i * ldc + j, ldc, add);
 }
 
 bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,

@@ -78,6 +78,14 @@ struct kernels {
 	void (*attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
 		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
+	/* The same with products in BF16, in which rows see all positions before them: no window. */
+	void (*attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+		const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to,
+		int64_t kv_head, float *scratch);
+	void (*attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+		const float *out, const float *lse, const float *q, const float *k, const float *v,
+		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+		float *scratch);
 	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
 
 	/* One row, of out and q, for the query heads of one key-value head; scratch as above. */
@@ -168,14 +176,15 @@ static inline int64_t half_depth(int64_t k)
 
 /*
  * A gemm_half: c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are tiles of m lines and
- * of n lines, k deep, made by half_tiles(), 16 lines after 16 lines. An element of c depends on its two lines alone.
+ * of n lines, k deep, made by half_tiles(), 16 lines after 16 lines; b may be deeper, a line of it being ldb
+ * numbers, of which the first k are used. An element of c depends on its two lines alone.
  */
 
 #if defined(__x86_64__)
-void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
-	bool add);
-void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
-	bool add);
+void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
+	float *c, int64_t ldc, bool add);
+void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
+	float *c, int64_t ldc, bool add);
 bool gemm_half_has_amx(void);
 bool gemm_half_has_pairs(void);
 #endif

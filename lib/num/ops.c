@@ -239,29 +239,50 @@ static int64_t most_keys(const struct spans *s)
 	return most;
 }
 
+/* In BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
+static bool attend_in_half(const struct ops *ops, const struct attention *a, int64_t most)
+{
+	return ops->half && (a->window == 0 || a->window >= most);
+}
+
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct spans *s, float *scratch)
 {
-	int64_t each = scratch_each(ops, most_keys(s), a->head_dim);
+	int64_t most = most_keys(s), each = scratch_each(ops, most, a->head_dim);
+	bool half = attend_in_half(ops, a, most);
 
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t g = 0; g < s->groups; g++)
-		for (int64_t h = 0; h < a->kv_heads; h++)
-			ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, s->group[g],
-				s->group[g + 1], h, scratch + omp_get_thread_num() * each);
+		for (int64_t h = 0; h < a->kv_heads; h++) {
+			int64_t from = s->group[g], to = s->group[g + 1];
+			float *room = scratch + omp_get_thread_num() * each;
+
+			if (half)
+				ops->kernels->attend_half_forward(ops->half, out, lse, q, k, v, a, s->span, from, to, h, room);
+			else
+				ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
+		}
 }
 
 static void attend_backward(const struct ops *ops, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct spans *s, float *scratch)
 {
-	int64_t each = scratch_each(ops, most_keys(s), a->head_dim);
+	int64_t most = most_keys(s), each = scratch_each(ops, most, a->head_dim);
+	bool half = attend_in_half(ops, a, most);
 
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t g = 0; g < s->groups; g++)
-		for (int64_t h = 0; h < a->kv_heads; h++)
-			ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span,
-				s->group[g], s->group[g + 1], h, scratch + omp_get_thread_num() * each);
+		for (int64_t h = 0; h < a->kv_heads; h++) {
+			int64_t from = s->group[g], to = s->group[g + 1];
+			float *room = scratch + omp_get_thread_num() * each;
+
+			if (half)
+				ops->kernels->attend_half_backward(ops->half, dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to,
+					h, room);
+			else
+				ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to, h, room);
+		}
 }
 
 static void keep(const struct ops *ops, const float *k, const float *v, const struct attention *a,

@@ -188,8 +188,8 @@ struct adafactor {
 };
 
 struct kernels;
-typedef void gemm_half(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, float *c, int64_t ldc,
-	bool add); /* num/kernels.h */
+typedef void gemm_half(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
+	float *c, int64_t ldc, bool add); /* num/kernels.h */
 
 struct ops {
 	const char *name;

@@ -385,6 +385,8 @@ const struct kernels kernels_reference = {
 	rope,
 	attend_forward,
 	attend_backward,
+	NULL,
+	NULL,
 	attend_scratch,
 	attend_past,
 	act_forward,

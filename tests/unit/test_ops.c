@@ -322,6 +322,27 @@ struct records {
 	int64_t groups, rows;
 };
 
+/* Rounded to BF16, numbers are off by one in 512 at most; gradients are of sums of such, and of what came of them. */
+static void attend_by_half(struct attend *c, const char *name, const float *grad)
+{
+	const struct ops *ops = ops_find(name);
+	int64_t n = c->rows * c->a.heads * c->a.head_dim, k = c->k, v = c->v;
+	float *out = zeros(n), *lse = zeros(c->rows * c->a.heads), *got = zeros(c->rows * c->a.ld), *scratch;
+
+	if (ops) {
+		scratch = zeros(ops->attend_scratch(ops, c->rows, c->a.head_dim));
+		ops->attend_forward(ops, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a, &c->s, scratch);
+		check_close("attention out in BF16", out, c->out, n, 1e-2);
+		check_close("attention lse in BF16", lse, c->lse, c->rows * c->a.heads, 1e-2);
+		memset(got, 0x7f, sizeof *got * (size_t)(c->rows * c->a.ld));
+		ops->attend_backward(ops, got, got + k, got + v, c->weights, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a,
+			&c->s, scratch);
+		check_close("attention gradient in BF16", got, grad, c->rows * c->a.ld, 1e-2);
+		free(scratch);
+	}
+	free(out), free(lse), free(got);
+}
+
 static void attend_case(const struct records *r, struct attention a, int64_t k, int64_t v)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
@@ -352,6 +373,8 @@ static void attend_case(const struct records *r, struct attention a, int64_t k, 
 			c.qkv + v, &c.a, &c.s, c.scratch);
 		check_close("attention gradient", grad2, grad, rows * a.ld, 2e-5);
 	}
+	attend_by_half(&c, "half-amx", grad);
+	attend_by_half(&c, "half-pairs", grad);
 	free(c.qkv), free(c.weights), free(c.out), free(c.lse), free(c.scratch), free(grad), free(grad2), free(out2);
 	free(lse2);
 }

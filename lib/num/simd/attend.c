@@ -3,18 +3,8 @@
  * are transposed once a span, so that every product below is a broadcast times a row: one small matrix
  * product serves all.
  */
-#include <math.h>
-
+#include "num/simd/attend.h"
 #include "num/simd/product.h"
-#include "num/simd/simd.h"
-
-#define BLOCK 32 /* query rows at a time */
-
-static void clear(float *x, int64_t ld, int64_t rows, int64_t n)
-{
-	for (int64_t r = 0; r < rows; r++)
-		memset(x + r * ld, 0, sizeof *x * (size_t)n);
-}
 
 /* t[d, keys]: column at + j gets row j of x. */
 static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_t ld, int64_t rows, int64_t d)
@@ -26,113 +16,7 @@ static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_
 
 int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim)
 {
-	return longest * (2 * head_dim + 2 * BLOCK);
-}
-
-/* The longest row of keys in spans from to to. */
-static int64_t most_keys(const struct span *span, int64_t from, int64_t to)
-{
-	int64_t most = 0;
-
-	for (int64_t s = from; s < to; s++)
-		if (span[s].prefix_len + span[s].len > most)
-			most = span[s].prefix_len + span[s].len;
-	return most;
-}
-
-/*
- * The keys that a block of query rows looks at, from low on, in two parts: rows of the prefix, and the span's
- * own. Keys are numbered by position; a row of the block sees some of them, the others count as 0.
- */
-struct keys {
-	int64_t low, end;
-	struct {
-		int64_t at, n, row; /* the first, how many, and the first one's row of the pack */
-	} part[2];
-};
-
-/* The first key that the row at a position sees. */
-static int64_t first_key(const struct attention *a, int64_t position)
-{
-	return a->window && position >= a->window ? position - a->window + 1 : 0;
-}
-
-/* For rows of the span's own from i to end - 1. low is such that loads are aligned as the whole is. */
-static struct keys keys_of(const struct attention *a, const struct span *s, int64_t i, int64_t end)
-{
-	int64_t before = s->prefix_len, low = first_key(a, before + i) / 16 * 16;
-	int64_t prefix = low < before ? low : before, own = low - prefix;
-
-	return (struct keys){low, before + end,
-		{{prefix, before - prefix, s->prefix + prefix}, {before + own, end - own, s->start + own}}};
-}
-
-/* p = cap * tanh(p * scale / cap) */
-static void soften(float *p, int64_t n, float scale, float cap)
-{
-	int64_t j = 0;
-
-	for (; j + VL <= n; j += VL)
-		vec_store(p + j, vec_tanh(vec_load(p + j) * (scale / cap)) * cap);
-	if (j < n)
-		vec_store_part(p + j, vec_tanh(vec_load_part(p + j, n - j) * (scale / cap)) * cap, n - j);
-}
-
-/* p[0..n) = exp(p * scale - most); the sum. */
-static float exponentials(float *p, int64_t n, float scale, float most)
-{
-	vf sum = {0}, x;
-	int64_t j = 0;
-
-	for (; j + VL <= n; j += VL) {
-		x = vec_exp(vec_load(p + j) * scale - most);
-		sum += x;
-		vec_store(p + j, x);
-	}
-	if (j < n) {
-		x = vec_exp(vec_load_part(p + j, n - j) * scale - most);
-		vec_store_part(p + j, x, n - j);
-		sum += vec_load_part(p + j, n - j);
-	}
-	return vec_sum(sum);
-}
-
-static float largest(const float *p, int64_t n)
-{
-	vf most = vec_set(p[0]);
-	int64_t j = 0;
-	float m;
-
-	for (; j + VL <= n; j += VL)
-		most = vec_max(most, vec_load(p + j));
-	m = vec_most(most);
-	for (; j < n; j++)
-		m = p[j] > m ? p[j] : m;
-	return m;
-}
-
-/* Zeros around the keys from first to last, within those of the block. */
-static void mask(float *p, const struct keys *k, int64_t first, int64_t last)
-{
-	memset(p + k->low, 0, sizeof *p * (size_t)(first - k->low));
-	memset(p + last + 1, 0, sizeof *p * (size_t)(k->end - last - 1));
-}
-
-/* In place: from products of the row at a position to what is proportional to its probabilities; their sum. */
-static float row_forward(float *p, const struct attention *a, const struct keys *k, int64_t position, float *lse)
-{
-	int64_t first = first_key(a, position), n = position + 1 - first;
-	float scale = a->scale, top, sum;
-
-	if (a->cap != 0) {
-		soften(p + first, n, scale, a->cap);
-		scale = 1;
-	}
-	top = scale * largest(p + first, n);
-	sum = exponentials(p + first, n, scale, top);
-	mask(p, k, first, position);
-	*lse = top + logf(sum);
-	return sum;
+	return longest * (2 * head_dim + 2 * BLOCK) + ATTEND_HALF_SCRATCH(longest, head_dim);
 }
 
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
@@ -198,46 +82,6 @@ void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a
 			for (int64_t f = 0; f < d; f++)
 				o[r * d + f] /= sums[r];
 	}
-}
-
-/* dp = (dp - mean) * scale, times the slope of the soft cap where there is one, which gave p. */
-static void center(float *dp, const float *p, int64_t n, const struct attention *a, float mean)
-{
-	float inverse = a->cap == 0 ? 0 : 1 / a->cap;
-
-	for (int64_t j = 0; j < n; j++)
-		dp[j] = (dp[j] - mean) * a->scale * (1 - (p[j] * inverse) * (p[j] * inverse));
-}
-
-/*
- * In place, of the row at a position: p from products to probabilities, dp to the gradient of the products.
- * mean: of what came in as dp, by these probabilities.
- */
-static void row_backward(float *p, float *dp, const struct attention *a, const struct keys *k, int64_t position,
-	float lse, float mean)
-{
-	int64_t first = first_key(a, position), n = position + 1 - first;
-
-	if (a->cap != 0)
-		soften(p + first, n, a->scale, a->cap);
-	center(dp + first, p + first, n, a, mean);
-	exponentials(p + first, n, a->cap == 0 ? a->scale : 1, lse);
-	for (int64_t j = first; j <= position; j++)
-		dp[j] *= p[j];
-	mask(p, k, first, position);
-	mask(dp, k, first, position);
-}
-
-/* Zeros where the gradients of one key-value head and its query heads will be added up. */
-static void clear_gradients(float *dq, float *dk, float *dv, const struct attention *a, const struct span *s,
-	int64_t kv_head)
-{
-	int64_t per = a->heads / a->kv_heads, first = s->start * a->ld;
-
-	for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-		clear(dq + first + h * a->q_step, a->ld, s->len, a->head_dim);
-	clear(dk + first + kv_head * a->kv_step, a->ld, s->len, a->head_dim);
-	clear(dv + first + kv_head * a->kv_step, a->ld, s->len, a->head_dim);
 }
 
 void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,

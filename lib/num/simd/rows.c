@@ -356,6 +356,8 @@ const struct kernels VEC_NAME(kernels) = {
 	rope,
 	VEC_NAME(attend_forward),
 	VEC_NAME(attend_backward),
+	VEC_NAME(attend_half_forward),
+	VEC_NAME(attend_half_backward),
 	VEC_NAME(attend_scratch),
 	VEC_NAME(attend_past),
 	act_forward,

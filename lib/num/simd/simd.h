@@ -13,6 +13,13 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
+void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch);
+void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
+
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
 	int64_t at, int64_t kv_head, float *scratch);
 

@@ -1,0 +1,137 @@
+/*
+ * Attention of one group for one key-value head with products in BF16, in blocks of query rows: softmax and sums are
+ * in float32. Keys and values become tiles once a span, those of its prefix and its own apart, so that either begins
+ * with a tile; a block's queries, probabilities and gradients where they are multiplied.
+ */
+#include "num/simd/attend.h"
+
+/* Hands out room for tiles. */
+struct room {
+	uint16_t *at;
+};
+
+/* n lines of k numbers: x's rows, or its columns. */
+static uint16_t *lines(struct room *room, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+{
+	uint16_t *to = room->at;
+
+	for (int64_t i = 0; i < n; i += HALF_LINES)
+		VEC_NAME(half_tiles)
+	(to + i * half_depth(k), x + (rows ? i * ldx : i), ldx, n - i < HALF_LINES ? n - i : HALF_LINES, k, rows, right);
+	room->at += (n + HALF_LINES - 1) / HALF_LINES * HALF_LINES * half_depth(k);
+	return to;
+}
+
+/* Scratch after p, and, backward, dp, on a cache line. */
+static struct room room_after(float *scratch, int64_t floats)
+{
+	return (struct room){(uint16_t *)(void *)(scratch + (floats + 15) / 16 * 16)};
+}
+
+void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
+	int64_t most = most_keys(span, from, to);
+	float *p = scratch;
+
+	k += kv_head * a->kv_step;
+	v += kv_head * a->kv_step;
+	for (const struct span *s = span + from; s < span + to; s++) {
+		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
+		struct room room = room_after(scratch, BLOCK * most);
+		uint16_t *key[2], *value[2];
+
+		for (int x = 0; x < 2; x++) {
+			key[x] = lines(&room, k + first[x] * ld, ld, n[x], d, true, true);
+			value[x] = lines(&room, v + first[x] * ld, ld, d, n[x], false, true);
+		}
+		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+			for (int64_t i = 0; i < s->len; i += BLOCK) {
+				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
+				struct keys keys = keys_of(a, s, i, i + rows);
+				struct room now = room;
+				uint16_t *query = lines(&now, q + row * ld + h * a->q_step, ld, rows, d, true, false);
+				float *o = out + row * wide + h * d, sums[BLOCK];
+
+				for (int x = 0; x < 2; x++)
+					multiply(rows, keys.part[x].n, d, query, key[x], half_depth(d), p + keys.part[x].at, most, false);
+				clear(o, wide, rows, d);
+				for (int64_t r = 0; r < rows; r++)
+					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r, &lse[(row + r) * a->heads + h]);
+				for (int x = 0; x < 2; x++) {
+					struct room then = now;
+					int64_t some = keys.part[x].n;
+
+					multiply(rows, d, some, lines(&then, p + keys.part[x].at, most, rows, some, true, false), value[x],
+						half_depth(n[x]), o, wide, true);
+				}
+				for (int64_t r = 0; r < rows; r++)
+					for (int64_t f = 0; f < d; f++)
+						o[r * wide + f] /= sums[r];
+			}
+	}
+}
+
+void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
+	int64_t most = most_keys(span, from, to), at = kv_head * a->kv_step;
+	float *p = scratch, *dp = p + BLOCK * most;
+
+	for (const struct span *s = span + from; s < span + to; s++)
+		clear_gradients(dq, dk, dv, a, s, kv_head);
+	for (const struct span *s = span + from; s < span + to; s++) {
+		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
+		struct room room = room_after(scratch, 2 * BLOCK * most);
+		uint16_t *key[2], *turned_key[2], *value[2];
+
+		for (int x = 0; x < 2; x++) {
+			key[x] = lines(&room, k + first[x] * ld + at, ld, n[x], d, true, true);
+			turned_key[x] = lines(&room, k + first[x] * ld + at, ld, d, n[x], false, true);
+			value[x] = lines(&room, v + first[x] * ld + at, ld, n[x], d, true, true);
+		}
+		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+			for (int64_t i = 0; i < s->len; i += BLOCK) {
+				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
+				int64_t head = row * ld + h * a->q_step;
+				struct keys keys = keys_of(a, s, i, i + rows);
+				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
+				struct room now = room;
+				uint16_t *query = lines(&now, q + head, ld, rows, d, true, false);
+				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
+				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);
+				uint16_t *turned_grad = lines(&now, ob, wide, d, rows, false, true);
+
+				for (int x = 0; x < 2; x++) {
+					multiply(rows, keys.part[x].n, d, query, key[x], half_depth(d), p + keys.part[x].at, most, false);
+					multiply(rows, keys.part[x].n, d, grad, value[x], half_depth(d), dp + keys.part[x].at, most, false);
+				}
+				for (int64_t r = 0; r < rows; r++) {
+					float mean = 0;
+
+					for (int64_t f = 0; f < d; f++)
+						mean += ob[r * wide + f] * o[r * wide + f];
+					row_backward(p + r * most, dp + r * most, a, &keys, s->prefix_len + i + r,
+						lse[(row + r) * a->heads + h], mean);
+				}
+				for (int x = 0; x < 2; x++) {
+					int64_t some = keys.part[x].n, its = keys.part[x].row * ld + at, deep = half_depth(rows);
+					float *part = p + keys.part[x].at, *dpart = dp + keys.part[x].at;
+					struct room then = now;
+
+					multiply(some, d, rows, lines(&then, part, most, some, rows, false, false), turned_grad, deep,
+						dv + its, ld, true);
+					then = now;
+					multiply(some, d, rows, lines(&then, dpart, most, some, rows, false, false), turned_query, deep,
+						dk + its, ld, true);
+					then = now;
+					multiply(rows, d, some, lines(&then, dpart, most, rows, some, true, false), turned_key[x],
+						half_depth(n[x]), dq + head, ld, true);
+				}
+			}
+	}
+}
