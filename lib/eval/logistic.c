@@ -12,7 +12,7 @@ double logistic_sigmoid(double x)
 	return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-static double predict(const struct logistic_row *r, int k, const double *w)
+double logistic_predict(const struct logistic_row *r, int k, const double *w)
 {
 	double z = 0;
 
@@ -54,7 +54,7 @@ static void derive(const struct logistic_row *rows, size_t n, int k, double ridg
 			inverse[i][j] = i == j ? ridge : 0;
 	}
 	for (size_t r = 0; r < n; r++) {
-		p = predict(&rows[r], k, w);
+		p = logistic_predict(&rows[r], k, w);
 		slope = rows[r].weight * p * (1 - p);
 		for (int i = 0; i < k; i++) {
 			down[i] += rows[r].weight * (rows[r].y - p) * rows[r].x[i];
@@ -65,32 +65,8 @@ static void derive(const struct logistic_row *rows, size_t n, int k, double ridg
 	invert(inverse, k);
 }
 
-static void sandwich(const struct logistic_row *rows, size_t n, int k, const double *w,
-	double (*bread)[LOGISTIC_MAX], double (*out)[LOGISTIC_MAX])
-{
-	double meat[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}}, half[LOGISTIC_MAX][LOGISTIC_MAX] = {{0}},
-	       e;
-
-	for (size_t r = 0; r < n; r++) {
-		e = rows[r].weight * (rows[r].y - predict(&rows[r], k, w));
-		for (int i = 0; i < k; i++)
-			for (int j = 0; j < k; j++)
-				meat[i][j] += e * e * rows[r].x[i] * rows[r].x[j];
-	}
-	for (int i = 0; i < k; i++)
-		for (int j = 0; j < k; j++)
-			for (int l = 0; l < k; l++)
-				half[i][j] += bread[i][l] * meat[l][j];
-	for (int i = 0; i < k; i++)
-		for (int j = 0; j < k; j++) {
-			out[i][j] = 0;
-			for (int l = 0; l < k; l++)
-				out[i][j] += half[i][l] * bread[l][j];
-		}
-}
-
 void logistic_fit(const struct logistic_row *rows, size_t n, int k, double ridge, double *w,
-	double (*covariance)[LOGISTIC_MAX])
+	double (*bread)[LOGISTIC_MAX])
 {
 	double down[LOGISTIC_MAX], inverse[LOGISTIC_MAX][LOGISTIC_MAX], step[LOGISTIC_MAX],
 		largest = 1;
@@ -108,8 +84,6 @@ void logistic_fit(const struct logistic_row *rows, size_t n, int k, double ridge
 		for (int i = 0; i < k; i++)
 			w[i] += step[i] * fmin(1, LARGEST_STEP / largest);
 	}
-	if (covariance) {
-		derive(rows, n, k, ridge, w, down, inverse);
-		sandwich(rows, n, k, w, inverse, covariance);
-	}
+	if (bread)
+		derive(rows, n, k, ridge, w, down, bread);
 }

@@ -19,13 +19,13 @@ struct logistic_row {
 
 double logistic_sigmoid(double x);
 
+double logistic_predict(const struct logistic_row *r, int k, const double *w); /* sigmoid(w . x) */
+
 /*
- * Fits w[k], k <= LOGISTIC_MAX; ridge > 0. covariance, unless NULL: of w, k by k in rows of LOGISTIC_MAX, by
- * the sandwich estimator, which asks nothing of y's distribution but independence of rows (H. White,
- * "Maximum likelihood estimation of misspecified models", Econometrica 50, 1982). Rows of weight other than
- * 1 count in it by the weight's square.
+ * Fits w[k], k <= LOGISTIC_MAX; ridge > 0. bread, unless NULL: the inverse of the second derivative at w, k by
+ * k in rows of LOGISTIC_MAX, which takes a row's first derivative, weight * (y - p) * x, to how it moves w.
  */
 void logistic_fit(const struct logistic_row *rows, size_t n, int k, double ridge, double *w,
-	double (*covariance)[LOGISTIC_MAX]);
+	double (*bread)[LOGISTIC_MAX]);
 
 #endif

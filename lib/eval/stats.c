@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#define MANY 1000 /* degrees of freedom from which an expansion is exact to 1e-8 */
+
 static const struct stats_interval nowhere = {NAN, NAN};
 
 double stats_normal_z(double level)
@@ -20,6 +22,37 @@ double stats_normal_z(double level)
 		z = (low + high) / 2;
 	}
 	return z;
+}
+
+/* P(-t <= T <= t), dof whole: M. Abramowitz and I. Stegun, "Handbook of mathematical functions", 26.7.3 and 4. */
+static double student_within(double t, int dof)
+{
+	double angle = atan(t / sqrt(dof)), c2 = cos(angle) * cos(angle), sum = 0, term;
+
+	term = dof % 2 ? cos(angle) : 1;
+	for (int i = dof % 2 ? 1 : 0; i < dof - 1; i += 2) {
+		sum += term;
+		term *= c2 * (i + 1) / (i + 2);
+	}
+	sum *= sin(angle);
+	return dof % 2 ? 2 / M_PI * (angle + sum) : sum;
+}
+
+double stats_student_t(double level, double dof)
+{
+	double z = stats_normal_z(level), z2 = z * z, low = z, high = 1e9, t = 2 * z;
+
+	if (dof >= MANY) /* theirs, 26.7.5 */
+		return z + z * (z2 + 1) / (4 * dof) +
+		       z * ((5 * z2 + 16) * z2 + 3) / (96 * dof * dof);
+	while (t > low && t < high) {
+		if (student_within(t, (int)dof) < level)
+			low = t;
+		else
+			high = t;
+		t = (low + high) / 2;
+	}
+	return t;
 }
 
 static struct stats_interval wilson(double p, double n, double level)

@@ -18,6 +18,9 @@ struct stats_interval {
 /* z with P(-z <= Z <= z) = level for a standard normal Z: 1.959964 for 0.95. 0 < level < 1. */
 double stats_normal_z(double level);
 
+/* The same of Student's t, dof >= 1 degrees of freedom, whole: 2.570582 for 0.95 and 5. */
+double stats_student_t(double level, double dof);
+
 /*
  * Wilson's score interval for a binomial proportion (E. B. Wilson, "Probable inference, the law of
  * succession, and statistical inference", JASA 22, 1927, 209-212), without continuity correction:

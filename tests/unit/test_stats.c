@@ -26,6 +26,20 @@ static void normal_quantiles(void **state)
 		NEAR(stats_normal_z(known[i][0]), known[i][1], 1e-11);
 }
 
+static void student_quantiles(void **state)
+{
+	/* Tables; the last two by R's qt(). */
+	const double known[][3] = {{0.95, 1, 12.7062047}, {0.95, 2, 4.3026527},
+		{0.95, 3, 3.1824463}, {0.95, 5, 2.5705818}, {0.95, 30, 2.0422725},
+		{0.99, 99, 2.6264055}, {0.99, 100, 2.6258905}, {0.95, 1000, 1.9623391}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(known); i++)
+		NEAR(stats_student_t(known[i][0], known[i][1]), known[i][2], 1e-7);
+	NEAR(stats_student_t(0.99, 999), stats_student_t(0.99, 1000), 1e-4);
+	NEAR(stats_student_t(0.95, 1e12), stats_normal_z(0.95), 1e-9);
+}
+
 static void wilson_published(void **state)
 {
 	/*
@@ -436,6 +450,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(normal_quantiles),
+		cmocka_unit_test(student_quantiles),
 		cmocka_unit_test(wilson_published),
 		cmocka_unit_test(wilson_covers),
 		cmocka_unit_test(quantiles),

@@ -136,7 +136,7 @@ static void logistic_known(void **state)
 	logistic_fit(rows, 7, 2, 1e-9, w, v);
 	NEAR(w[0], log(3), 1e-6);
 	NEAR(w[1], log(1 / 2.0) - log(3), 1e-6);
-	/* White's variance of a group's log-odds is 1 / (n p (1 - p)). */
+	/* The variance of a group's log-odds is 1 / (n p (1 - p)). */
 	NEAR(v[0][0], 1 / (4 * 0.75 * 0.25), 1e-6);
 	NEAR(v[1][1], 1 / (4 * 0.75 * 0.25) + 1 / (3 * 2.0 / 9), 1e-6);
 	/* Separated: finite, by the ridge. */
@@ -358,6 +358,152 @@ static void length_control_simulated(void **state)
 	assert_true(isnan(rate.percent));
 	length_control_release(&l);
 	verdicts_release(&v);
+}
+
+/* The mean of sigmoid(strength + spread * Z), Z standard normal. */
+static double mean_rate(double strength, double spread)
+{
+	double sum = 0, weights = 0;
+
+	for (int i = -400; i <= 400; i++) {
+		double z = i / 50.0, weight = exp(-z * z / 2);
+
+		sum += weight * logistic_sigmoid(strength + spread * z);
+		weights += weight;
+	}
+	return sum / weights;
+}
+
+/* Models against a base, by judges who care for length; all but the first at random. */
+struct length_world {
+	int models, items, judges;
+	double strength, slope,
+		longer; /* longer: the first model's answers, in standard deviations */
+	bool told;	/* the difficulties */
+	bool shares;	/* judges say shares, not 0 or 1 */
+};
+
+#define LENGTH_SPREAD 1.4 /* of difficulties */
+
+static void make_verdicts(
+	const struct length_world *of, uint64_t run, struct verdicts *v, double *difficulty)
+{
+	char name[16];
+
+	for (int m = 0; m <= of->models; m++)
+		names_add(&v->models, name, (size_t)snprintf(name, sizeof name, "%d", m), &err);
+	for (int i = 0; i < of->items; i++) {
+		double base = 0.5 * normal(run, 50000 + (uint64_t)i);
+
+		difficulty[i] = LENGTH_SPREAD * normal(run, 60000 + (uint64_t)i);
+		names_add(&v->items, name, (size_t)snprintf(name, sizeof name, "%d", i), &err);
+		for (int m = 1; m <= of->models; m++) {
+			uint64_t at = (uint64_t)(i * of->models + m);
+			double more = m > 1 ? normal(run, 70000 + (uint64_t)m) : 0;
+			double length = 0.9 * normal(run, at) + (m > 1 ? more / 2 : of->longer);
+			double p = logistic_sigmoid(of->strength + more + difficulty[i] +
+						    of->slope * tanh(base - length));
+
+			for (int j = 0; j < of->judges; j++) {
+				bool won = uniform(run, at * 8 + (uint64_t)j) < p;
+				const struct verdict one = {.model = m,
+					.item = i,
+					.judge = j,
+					.group = -1,
+					.value = of->shares ? 0.3 * p + 0.7 * won : won,
+					.base_length = 1000 + 100 * base,
+					.model_length = 1000 + 100 * length};
+
+				assert_int_equal(verdicts_add(v, &one, &err), 0);
+			}
+		}
+	}
+}
+
+/* The share of runs in which the first model's interval holds its rate, and the rate itself does. */
+static double length_coverage(const struct length_world *of, int runs)
+{
+	const double truth = 100 * mean_rate(of->strength, LENGTH_SPREAD);
+	double difficulty[1000];
+	int inside = 0;
+
+	assert_true(of->items <= 1000);
+	for (int run = 0; run < runs; run++) {
+		struct verdicts v = {.n = 0};
+		struct length_control l;
+		struct length_rate rate;
+
+		make_verdicts(of, (uint64_t)run, &v, difficulty);
+		assert_int_equal(
+			length_control_init(&l, &v, 0, of->told ? difficulty : NULL, &err), 0);
+		assert_int_equal(length_control_rate(&l, 1, 0.95, &rate, &err), 0);
+		inside += holds(rate.interval, truth);
+		length_control_release(&l);
+		verdicts_release(&v);
+	}
+	return (double)inside / runs;
+}
+
+static void coverage_of_length_control(void **state)
+{
+	/* Rates of 10, 50 and 90 %, by strengths of 0 and 3.2; judges who care more for length than the imagined
+	 * opponents, less, and not at all. */
+	const struct length_world worlds[] = {{1, 150, 1, 0, -1.6, 0.7, false, false},
+		{1, 300, 1, -3.2, -0.5, 0.7, true, false}, {1, 600, 2, 3.2, -2.4, -0.7, true, true},
+		{3, 120, 1, 0, -1.2, 0.8, false, false},
+		{2, 300, 1, -3.2, -1.2, -0.3, false, false}, {1, 805, 1, 0, 0, 1.2, false, false}};
+	const int runs = RUNS < 1000 ? RUNS : 2500;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof worlds / sizeof *worlds; i++)
+		NEAR(length_coverage(&worlds[i], runs), 0.95, RUNS < 1000 ? 0.07 : 0.01);
+}
+
+static void length_control_edges(void **state)
+{
+	const double lengths[] = {80, 130, 70, 100, 95};
+	double difficulty[5] = {0};
+
+	(void)state;
+	for (int n = 0; n <= 5; n++) {
+		struct verdicts v = {.n = 0};
+		struct length_control l;
+		struct length_rate rate;
+		struct stats_interval wilson = stats_wilson(n, n, 0.95);
+
+		names_add(&v.models, "a", 1, &err);
+		names_add(&v.models, "b", 1, &err);
+		for (int i = 0; i < n; i++) {
+			const struct verdict one = {.model = 1,
+				.item = i,
+				.judge = -1,
+				.group = -1,
+				.value = 1,
+				.base_length = 100,
+				.model_length = lengths[i]};
+
+			names_add(&v.items, &"01234"[i], 1, &err);
+			assert_int_equal(verdicts_add(&v, &one, &err), 0);
+		}
+		/* All won, then all but the last. */
+		for (int round = 0; round < 2; round++) {
+			if (round && n)
+				v.all[n - 1].value = 0;
+			assert_int_equal(length_control_init(&l, &v, 0, difficulty, &err), 0);
+			assert_int_equal(length_control_rate(&l, 1, 0.95, &rate, &err), 0);
+			assert_true(isnan(rate.percent) == (n == 0));
+			if (n == 0 || (round && n > 1 && n < 4))
+				assert_true(isnan(rate.interval.low) && isnan(rate.interval.high));
+			else if (!round)
+				assert_true(fabs(rate.interval.low - 100 * wilson.low) < 1e-9 &&
+					    rate.interval.high == 100);
+			else
+				assert_true(rate.interval.low >= 0 && rate.interval.high <= 100 &&
+					    rate.interval.low < rate.interval.high);
+			length_control_release(&l);
+		}
+		verdicts_release(&v);
+	}
 }
 
 /* ---- margins and pairs of policies */
@@ -588,6 +734,8 @@ int main(void)
 		cmocka_unit_test(ratings_known),
 		cmocka_unit_test(ratings_simulated),
 		cmocka_unit_test(length_control_simulated),
+		cmocka_unit_test(coverage_of_length_control),
+		cmocka_unit_test(length_control_edges),
 		cmocka_unit_test(mcnemar),
 		cmocka_unit_test(margins_edges),
 		cmocka_unit_test(margins_calibrated),
