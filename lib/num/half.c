@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define CHUNK ((int64_t)1 << 22) /* numbers of an operand that are rounded at a time */
+#define LINES MAT_BLOCK		 /* that are made at a time */
 #define TILE ((int64_t)1 << 19)	 /* of a right operand that a part is multiplied with: half of a second cache */
 
 static int64_t least(int64_t a, int64_t b)
@@ -71,35 +72,31 @@ static bool make(const struct ops *ops, struct operand *o, const float *x, int64
 		return false;
 	to = o->data;
 #pragma omp parallel for
-	for (int64_t i = 0; i < n; i += HALF_LINES)
-		ops->kernels->half_tiles(
-			to + i * half_depth(k), x + (rows ? i * ld : i), ld, least(HALF_LINES, n - i), k, rows, right);
+	for (int64_t i = 0; i < n; i += LINES)
+		ops->kernels->half_tiles(to + i * half_depth(k), half_depth(k), x + (rows ? i * ld : i), ld, least(LINES, n - i), k,
+			rows, right);
 	*o = (struct operand){o->data, o->cap, x == mine.held ? x : NULL, n, k, ld};
 	return true;
 }
 
-/* 16 lines, or the last n, of a right operand: those from line on of w, its rows as stored if rows. */
-static void make_lines(
-	const struct ops *ops, uint16_t *to, const struct mat *w, bool rows, int64_t line, int64_t n, int64_t k)
+/* LINES lines, or the last n, of a right operand: those from line on of w, its rows as stored if rows. */
+static void make_lines(const struct ops *ops, uint16_t *to, const struct mat *w, bool rows, int64_t line, int64_t n,
+	int64_t k)
 {
 	enum { DEEP = 4 * MAT_BLOCK };
-	float part[DEEP * MAT_BLOCK] __attribute__((aligned(64)));
-	int64_t all = mat_columns(w), block = line % MAT_BLOCK;
+	float part[DEEP * LINES] __attribute__((aligned(64)));
+	int64_t all = mat_columns(w);
 
 	if (w->type == MAT_F32) {
-		ops->kernels->half_tiles(
-			to, (const float *)w->data + (rows ? line * all : line), all, n, k, rows, true);
+		ops->kernels->half_tiles(to, half_depth(k), (const float *)w->data + (rows ? line * all : line), all, n, k, rows,
+			true);
 		return;
 	}
 	for (int64_t l = 0; l < k; l += DEEP) {
-		int64_t some = least(DEEP, k - l);
+		int64_t some = least(DEEP, k - l), ld = rows ? DEEP : LINES;
 
-		if (rows)
-			ops->mat_load(ops, part, DEEP, w, line, n, l, some);
-		else
-			ops->mat_load(ops, part, MAT_BLOCK, w, l, some, line - block, block + n);
-		ops->kernels->half_tiles(
-			to + l * HALF_LINES, rows ? part : part + block, rows ? DEEP : MAT_BLOCK, n, some, rows, true);
+		ops->mat_load(ops, part, ld, w, rows ? line : l, rows ? n : some, rows ? l : line, rows ? some : n);
+		ops->kernels->half_tiles(to + l * HALF_LINES, half_depth(k), part, ld, n, some, rows, true);
 	}
 }
 
@@ -133,8 +130,8 @@ bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t l
 		uint16_t *to = mine.weights.data;
 
 #pragma omp parallel for schedule(dynamic)
-		for (int64_t j = 0; j < wide; j += HALF_LINES)
-			make_lines(ops, to + j * half_depth(k), w, by_rows, from + j, least(HALF_LINES, wide - j), k);
+		for (int64_t j = 0; j < wide; j += LINES)
+			make_lines(ops, to + j * half_depth(k), w, by_rows, from + j, least(LINES, wide - j), k);
 		gemm(ops, rows, wide, k, mine.left.data, to, c + from, ldc, add);
 	}
 	return true;

@@ -53,11 +53,12 @@ struct kernels {
 	void (*to_half)(uint16_t *half, const float *x, int64_t n);
 
 	/*
-	 * n <= 16 lines of k numbers each to BF16 tiles, as an operand of gemm_half(): to[ceil(k / 32)][16][32], zeros for
-	 * what is not there. Lines are x's rows if rows, else its columns. A left operand's tile has a line in each of its
-	 * rows; a right one's has the numbers 2i and 2i + 1 of all lines, line by line, in row i.
+	 * n lines of k numbers each to BF16 tiles, as an operand of a gemm_half: 16 lines after 16 lines, to[k / 32][16][32],
+	 * zeros for what is not there; the next 16 lines' come after 16 ldt numbers. Lines are x's rows if rows, else its
+	 * columns. A left operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of all
+	 * lines, line by line, in row i.
 	 */
-	void (*half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+	void (*half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
@@ -138,7 +139,8 @@ void reference_moment_store(const struct moment *m, const float *x, int64_t from
 
 /* Of the reference, in mat.c. */
 void reference_to_half(uint16_t *half, const float *x, int64_t n);
-void reference_half_tiles(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+void reference_half_tiles(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+	bool right);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 /* Tiles of matrix products: oneDNN's in one thread is within 5 % of its best there (tests/bench/RESULTS.md). */

@@ -226,30 +226,31 @@ static void products_in_bf16(void **state)
 /* Operands of BF16 products, by every backend as by the definition: odd sizes, rows or columns, left or right. */
 static void tiles_of_bf16(void **state)
 {
-	static const int64_t sizes[][2] = {{1, 1}, {16, 32}, {7, 31}, {16, 33}, {3, 1030}, {15, 64}};
+	static const int64_t sizes[][2] = {{1, 1}, {16, 32}, {7, 31}, {16, 33}, {3, 1030}, {15, 64}, {70, 40}, {48, 200}};
 	const struct ops *ops;
 
 	(void)state;
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
 		for (int how = 0; how < 4; how++) {
 			int64_t n = sizes[s][0], k = sizes[s][1], ld = how % 2 ? k + 5 : n + 5, lines = how % 2 ? n : k;
-			size_t count = (size_t)((k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_TILE);
+			int64_t ldt = half_depth(k) + (s % 2 ? HALF_DEPTH : 0);
+			size_t count = (size_t)((n + HALF_LINES - 1) / HALF_LINES * HALF_LINES * ldt);
 			float *x = check_random(17 + s, lines * ld, 3);
 			uint16_t *want = malloc(count * sizeof *want), *got = malloc(count * sizeof *got);
 
 			assert_true(want && got);
 			memset(want, 1, count * sizeof *want);
-			reference_half_tiles(want, x, ld, n, k, how % 2, how / 2);
+			reference_half_tiles(want, ldt, x, ld, n, k, how % 2, how / 2);
 			for (int64_t i = 0; i < n && how < 2; i++) { /* what a left operand's tiles hold, and where */
 				uint16_t one;
 
 				reference_to_half(&one, &x[how % 2 ? i * ld + k - 1 : (k - 1) * ld + i], 1);
-				assert_int_equal(want[(k - 1) / 32 * 512 + i * 32 + (k - 1) % 32], one);
+				assert_int_equal(want[i / 16 * 16 * ldt + (k - 1) / 32 * 512 + i % 16 * 32 + (k - 1) % 32], one);
 			}
 			EACH_BACKEND(ops)
 			{
-				memset(got, 2, count * sizeof *got);
-				ops->kernels->half_tiles(got, x, ld, n, k, how % 2, how / 2);
+				memset(got, 1, count * sizeof *got);
+				ops->kernels->half_tiles(got, ldt, x, ld, n, k, how % 2, how / 2);
 				assert_memory_equal(got, want, count * sizeof *got);
 			}
 			free(x), free(want), free(got);

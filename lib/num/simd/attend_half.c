@@ -15,11 +15,7 @@ static uint16_t *lines(struct room *room, const float *x, int64_t ldx, int64_t n
 {
 	uint16_t *to = room->at;
 
-	for (int64_t i = 0; i < n; i += HALF_LINES) {
-		int64_t some = n - i < HALF_LINES ? n - i : HALF_LINES;
-
-		VEC_NAME(half_tiles)(to + i * half_depth(k), x + (rows ? i * ldx : i), ldx, some, k, rows, right);
-	}
+	VEC_NAME(half_tiles)(to, half_depth(k), x, ldx, n, k, rows, right);
 	room->at += (n + HALF_LINES - 1) / HALF_LINES * HALF_LINES * half_depth(k);
 	return to;
 }

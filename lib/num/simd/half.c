@@ -67,26 +67,38 @@ static inline void load_rows(__m512i t[16], const float *x, int64_t ldx, int64_t
 		t[i] = row(x + i * ldx + l, i < n ? deep : 0);
 }
 
-void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+static inline void tile(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k, bool rows, bool right)
 {
-	for (int64_t l = 0; l < k; l += HALF_DEPTH, to += HALF_TILE) {
-		__m512i t[16];
+	__m512i t[16];
 
-		if (rows)
-			load_rows(t, x, ldx, n, l, k);
-		else
-			load_pairs(t, x, ldx, n, l, k);
-		if (rows == right)
-			transpose(t);
-		memcpy(to, t, sizeof t);
-	}
+	if (rows)
+		load_rows(t, x, ldx, n, l, k);
+	else
+		load_pairs(t, x, ldx, n, l, k);
+	if (rows == right)
+		transpose(t);
+	memcpy(to, t, sizeof t);
+}
+
+/* In the order in which x lies: along its rows. */
+void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+	bool right)
+{
+	int64_t lines = rows ? HALF_LINES : n;
+
+	for (int64_t from = 0; from < n; from += lines)
+		for (int64_t l = 0; l < k; l += HALF_DEPTH)
+			for (int64_t i = from; i < from + lines; i += HALF_LINES)
+				tile(to + i * ldt + l * HALF_LINES, x + (rows ? i * ldx : i), ldx,
+					n - i < HALF_LINES ? n - i : HALF_LINES, l, k, rows, right);
 }
 
 #else
 
-void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
+void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+	bool right)
 {
-	reference_half_tiles(to, x, ldx, n, k, rows, right);
+	reference_half_tiles(to, ldt, x, ldx, n, k, rows, right);
 }
 
 #endif

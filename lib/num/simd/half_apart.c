@@ -33,7 +33,7 @@ static void pack_tiles(uint16_t *to, const float *x, int64_t ldx, int64_t from, 
 	for (int64_t l = 0; l < k; l += DEEP) {
 		uint16_t pairs[SIDE][DEEP];
 
-		VEC_NAME(half_tiles)(pairs[0], x + from * ldx + l, ldx, n, least(DEEP, k - l), true, true);
+		VEC_NAME(half_tiles)(pairs[0], DEEP, x + from * ldx + l, ldx, n, least(DEEP, k - l), true, true);
 		for (int64_t p = 0; p < SIDE; p++, to += 2 * group)
 			memcpy(to, pairs[p], 2 * sizeof *to * (size_t)group);
 	}
@@ -52,6 +52,7 @@ TILES static void configure(int64_t group)
 		c.bytes[i] = (uint16_t)(i == 4 || i == 5 ? 2 * DEEP : 4 * group);
 		c.rows[i] = SIDE;
 	}
+	__asm__ volatile("" : : "r"(&c) : "memory"); /* gcc's _tile_loadconfig() does not say that it reads all of it */
 	_tile_loadconfig(&c);
 }
 

@@ -34,7 +34,8 @@ void VEC_NAME(half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t
 #endif
 
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
-void VEC_NAME(half_tiles)(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+	bool right);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 
 void VEC_NAME(update)(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
