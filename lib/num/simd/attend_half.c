@@ -2,8 +2,13 @@
  * Attention of one group for one key-value head with products in BF16, in blocks of query rows: softmax and sums are
  * in float32. Keys and values become tiles once a span, those of its prefix and its own apart, so that either begins
  * with a tile; a block's queries, probabilities and gradients where they are multiplied.
+ *
+ * Scores are exponents, so that what rounding queries and keys takes from a large one would be seen in all that comes
+ * of it: they are made of what is rounded and of the rest, but for the product of both rests.
  */
 #include "num/simd/attend.h"
+
+#define REST(most, d) (((most) > BLOCK ? (most) : BLOCK) * (d)) /* floats */
 
 /* Hands out room for tiles. */
 struct room {
@@ -20,7 +25,40 @@ static uint16_t *lines(struct room *room, const float *x, int64_t ldx, int64_t n
 	return to;
 }
 
-/* Scratch after p, and, backward, dp, on a cache line. */
+/* Rows as they are rounded, and what that leaves. */
+struct both {
+	uint16_t *rounded, *rest;
+};
+
+/* scratch: n * d floats. */
+static struct both both(struct room *room, const float *x, int64_t ldx, int64_t n, int64_t d, bool right, float *scratch)
+{
+	struct both b = {.rounded = lines(room, x, ldx, n, d, true, right)};
+
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t f = 0; f < d; f++) {
+			uint32_t bits;
+			float half;
+
+			memcpy(&bits, &x[i * ldx + f], sizeof bits);
+			bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+			memcpy(&half, &bits, sizeof half);
+			scratch[i * d + f] = x[i * ldx + f] - half;
+		}
+	b.rest = lines(room, scratch, d, n, d, true, right);
+	return b;
+}
+
+/* p[rows, n] = queries times keys. */
+static void scores(gemm_half *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const struct both *query,
+	const struct both *key)
+{
+	multiply(rows, n, d, query->rounded, key->rounded, half_depth(d), p, ldp, false);
+	multiply(rows, n, d, query->rest, key->rounded, half_depth(d), p, ldp, true);
+	multiply(rows, n, d, query->rounded, key->rest, half_depth(d), p, ldp, true);
+}
+
+/* Scratch after p, and, backward, dp, and what both() needs, on a cache line. */
 static struct room room_after(float *scratch, int64_t floats)
 {
 	return (struct room){(uint16_t *)(void *)(scratch + (floats + 15) / 16 * 16)};
@@ -32,17 +70,18 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
 	int64_t most = most_keys(span, from, to);
-	float *p = scratch;
+	float *p = scratch, *rest = p + BLOCK * most;
 
 	k += kv_head * a->kv_step;
 	v += kv_head * a->kv_step;
 	for (const struct span *s = span + from; s < span + to; s++) {
 		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
-		struct room room = room_after(scratch, BLOCK * most);
-		uint16_t *key[2], *value[2];
+		struct room room = room_after(rest, REST(most, d));
+		uint16_t *value[2];
+		struct both key[2];
 
 		for (int x = 0; x < 2; x++) {
-			key[x] = lines(&room, k + first[x] * ld, ld, n[x], d, true, true);
+			key[x] = both(&room, k + first[x] * ld, ld, n[x], d, true, rest);
 			value[x] = lines(&room, v + first[x] * ld, ld, d, n[x], false, true);
 		}
 		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
@@ -50,11 +89,11 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
 				struct keys keys = keys_of(a, s, i, i + rows);
 				struct room now = room;
-				uint16_t *query = lines(&now, q + row * ld + h * a->q_step, ld, rows, d, true, false);
+				struct both query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
 				float *o = out + row * wide + h * d, sums[BLOCK];
 
 				for (int x = 0; x < 2; x++)
-					multiply(rows, keys.part[x].n, d, query, key[x], half_depth(d), p + keys.part[x].at, most, false);
+					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, &query, &key[x]);
 				clear(o, wide, rows, d);
 				for (int64_t r = 0; r < rows; r++)
 					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r, &lse[(row + r) * a->heads + h]);
@@ -78,17 +117,18 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
 	int64_t most = most_keys(span, from, to), at = kv_head * a->kv_step;
-	float *p = scratch, *dp = p + BLOCK * most;
+	float *p = scratch, *dp = p + BLOCK * most, *rest = dp + BLOCK * most;
 
 	for (const struct span *s = span + from; s < span + to; s++)
 		clear_gradients(dq, dk, dv, a, s, kv_head);
 	for (const struct span *s = span + from; s < span + to; s++) {
 		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
-		struct room room = room_after(scratch, 2 * BLOCK * most);
-		uint16_t *key[2], *turned_key[2], *value[2];
+		struct room room = room_after(rest, REST(most, d));
+		uint16_t *turned_key[2], *value[2];
+		struct both key[2];
 
 		for (int x = 0; x < 2; x++) {
-			key[x] = lines(&room, k + first[x] * ld + at, ld, n[x], d, true, true);
+			key[x] = both(&room, k + first[x] * ld + at, ld, n[x], d, true, rest);
 			turned_key[x] = lines(&room, k + first[x] * ld + at, ld, d, n[x], false, true);
 			value[x] = lines(&room, v + first[x] * ld + at, ld, n[x], d, true, true);
 		}
@@ -99,13 +139,13 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 				struct keys keys = keys_of(a, s, i, i + rows);
 				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 				struct room now = room;
-				uint16_t *query = lines(&now, q + head, ld, rows, d, true, false);
+				struct both query = both(&now, q + head, ld, rows, d, false, rest);
 				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
 				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);
 				uint16_t *turned_grad = lines(&now, ob, wide, d, rows, false, true);
 
 				for (int x = 0; x < 2; x++) {
-					multiply(rows, keys.part[x].n, d, query, key[x], half_depth(d), p + keys.part[x].at, most, false);
+					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, &query, &key[x]);
 					multiply(rows, keys.part[x].n, d, grad, value[x], half_depth(d), dp + keys.part[x].at, most, false);
 				}
 				for (int64_t r = 0; r < rows; r++) {
