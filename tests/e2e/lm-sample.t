@@ -75,7 +75,7 @@ ok "updates"
 for kept in '--apply lora.tsz' '--apply whole.tsz' '--quantize int8 --apply dora.tsz' '--quantize nf4'; do
 	check llama 3 50 100 '[7, 9]'
 done
-near=3e-2 # attention rounds probabilities here, and not there
+near=1e-1 # attention rounds probabilities in one and not in the other, and these weights are large
 if ref-logp -q -m llama --dtype bf16 -o half.tsz prompts.tsz 2>err || ! grep -q "does not multiply BF16" err; then
 	half=yes
 	for kept in '--dtype bf16' '--dtype bf16 --apply lora.tsz' '--dtype bf16 --apply whole.tsz' '--dtype bf16 --quantize nf4'; do
