@@ -195,8 +195,7 @@ static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *o
 }
 
 static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
-	bool add,
-	multiply *one, multiply *four)
+	bool add, multiply *one, multiply *four)
 {
 	int64_t tiles = (k + HALF_DEPTH - 1) / HALF_DEPTH, parts = (tiles + DEPTH - 1) / DEPTH;
 
@@ -217,18 +216,16 @@ static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint1
 	}
 }
 
-void gemm_half_amx(
-	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
-	bool add)
+void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c,
+	int64_t ldc, bool add)
 {
 	configure_tiles();
 	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_one, two_by_two);
 	release_tiles();
 }
 
-void gemm_half_pairs(
-	int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
-	bool add)
+void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c,
+	int64_t ldc, bool add)
 {
 	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_pairs, NULL);
 }

@@ -13,6 +13,15 @@
 
 #include "num/ops.h"
 
+static inline uint16_t half_of(float x) /* to nearest even; NaN stays NaN */
+{
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof bits);
+	bits += 0x7fff + (bits >> 16 & 1);
+	return (uint16_t)(x != x ? 0x7fc0 : bits >> 16);
+}
+
 struct kernels {
 	const char *name;
 
@@ -87,6 +96,7 @@ struct kernels {
 		const float *out, const float *lse, const float *q, const float *k, const float *v,
 		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 		float *scratch);
+	int64_t (*attend_half_scratch)(int64_t longest, int64_t head_dim);
 	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
 
 	/* One row, of out and q, for the query heads of one key-value head; scratch as above. */

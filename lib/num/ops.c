@@ -221,7 +221,11 @@ static void rope(const struct ops *ops, float *x, int64_t ld, const float *turn,
 /* Each thread's part of the scratch, on a cache line of its own. */
 static int64_t scratch_each(const struct ops *ops, int64_t keys, int64_t head_dim)
 {
-	return (ops->kernels->attend_scratch(keys, head_dim) + 15) / 16 * 16;
+	int64_t n = ops->kernels->attend_scratch(keys, head_dim), half = 0;
+
+	if (ops->half)
+		half = ops->kernels->attend_half_scratch(keys, head_dim);
+	return ((half > n ? half : n) + 15) / 16 * 16;
 }
 
 static int64_t attend_scratch(const struct ops *ops, int64_t keys, int64_t head_dim)

@@ -387,6 +387,7 @@ const struct kernels kernels_reference = {
 	attend_backward,
 	NULL,
 	NULL,
+	NULL,
 	attend_scratch,
 	attend_past,
 	act_forward,

@@ -16,7 +16,7 @@ static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_
 
 int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim)
 {
-	return longest * (2 * head_dim + 2 * BLOCK) + ATTEND_HALF_SCRATCH(longest, head_dim);
+	return longest * (2 * head_dim + 2 * BLOCK);
 }
 
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,

@@ -8,9 +8,6 @@
 
 #define BLOCK 32 /* query rows at a time */
 
-/* What more products in BF16 need: five times keys by features and by queries, in whole tiles, half a float each. */
-#define ATTEND_HALF_SCRATCH(longest, head_dim) (((longest) + 4 * BLOCK) * 5 * ((head_dim) + 2 * BLOCK) / 2)
-
 static inline void clear(float *x, int64_t ld, int64_t rows, int64_t n)
 {
 	for (int64_t r = 0; r < rows; r++)

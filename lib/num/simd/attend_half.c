@@ -10,6 +10,12 @@
 
 #define REST(most, d) (((most) > BLOCK ? (most) : BLOCK) * (d)) /* floats */
 
+/* p, dp and both()'s floats, then, half a float each, at most five times keys by features or by queries, in whole tiles. */
+int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim)
+{
+	return longest * 2 * BLOCK + REST(longest, head_dim) + (longest + 4 * BLOCK) * 5 * (head_dim + 2 * BLOCK) / 2;
+}
+
 /* Hands out room for tiles. */
 struct room {
 	uint16_t *at;
@@ -37,11 +43,9 @@ static struct both both(struct room *room, const float *x, int64_t ldx, int64_t 
 
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t f = 0; f < d; f++) {
-			uint32_t bits;
+			uint32_t bits = (uint32_t)half_of(x[i * ldx + f]) << 16;
 			float half;
 
-			memcpy(&bits, &x[i * ldx + f], sizeof bits);
-			bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
 			memcpy(&half, &bits, sizeof half);
 			scratch[i * d + f] = x[i * ldx + f] - half;
 		}

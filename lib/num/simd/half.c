@@ -2,20 +2,11 @@
 #include "num/simd/simd.h"
 #include "num/simd/transpose.h"
 
-static inline uint16_t rounded(float x)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &x, sizeof bits);
-	bits += 0x7fff + (bits >> 16 & 1);
-	return (uint16_t)(x != x ? 0x7fc0 : bits >> 16);
-}
-
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n)
 {
 #pragma omp simd
 	for (int64_t i = 0; i < n; i++)
-		half[i] = rounded(x[i]);
+		half[i] = half_of(x[i]);
 }
 
 #if defined(__AVX512BW__)

@@ -358,6 +358,7 @@ const struct kernels VEC_NAME(kernels) = {
 	VEC_NAME(attend_backward),
 	VEC_NAME(attend_half_forward),
 	VEC_NAME(attend_half_backward),
+	VEC_NAME(attend_half_scratch),
 	VEC_NAME(attend_scratch),
 	VEC_NAME(attend_past),
 	act_forward,
