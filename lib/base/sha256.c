@@ -121,21 +121,17 @@ static bool has_sha(void)
 	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
 	return b >> 29 & 1 && __builtin_cpu_supports("sse4.1");
 }
-#endif
 
 /* Has it the instructions? */
 static bool fast(void)
 {
-#if defined(__x86_64__)
 	static int found = -1; /* every thread that fills it in finds the same */
 
 	if (__atomic_load_n(&found, __ATOMIC_RELAXED) < 0)
 		__atomic_store_n(&found, has_sha(), __ATOMIC_RELAXED);
 	return __atomic_load_n(&found, __ATOMIC_RELAXED);
-#else
-	return false;
-#endif
 }
+#endif
 
 static void blocks(uint32_t state[8], const uint8_t *p, size_t n)
 {
