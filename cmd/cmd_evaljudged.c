@@ -56,7 +56,7 @@ int judged_judges(const struct judged *j)
 
 bool judged_undecided(const struct contest *c)
 {
-	return c->rate.interval.low <= 0.5 && c->rate.interval.high >= 0.5;
+	return c->interval.low <= 0.5 && c->interval.high >= 0.5;
 }
 
 /* ---- the figures */
@@ -77,11 +77,13 @@ static int add_contest(
 	const struct winrate_choice choice = {model, j->base, group};
 	struct contest *c = &to[*n];
 
-	*c = (struct contest){.model = model, .group = group, .controlled = {.percent = NAN, .interval = {NAN, NAN}}};
-	if (winrate_count(&c->rate, j->v, &choice, (size_t)j->o->resamples, (uint64_t)j->o->seed,
-		    j->o->level, err) ||
-		(group < 0 && j->base >= 0 &&
-			length_control_rate(&j->lengths, model, j->o->level, &c->controlled, err)))
+	*c = (struct contest){.model = model,
+		.group = group,
+		.controlled = {.percent = NAN, .interval = {NAN, NAN}}};
+	winrate_count(&c->rate, j->v, &choice);
+	c->interval = stats_rate_wilson(&c->rate.items, j->o->level);
+	if (group < 0 && j->base >= 0 &&
+		length_control_rate(&j->lengths, model, j->o->level, &c->controlled, err))
 		return -1;
 	*n += c->rate.n_total > 0;
 	return 0;
@@ -108,18 +110,10 @@ static int compare_models(struct judged *j, struct err *err)
 	return 0;
 }
 
-struct stats_interval judged_first_interval(const struct judged *j)
-{
-	const struct position *p = &j->position;
-
-	return stats_wilson(
-		(double)p->first_wins, (double)p->first_wins + (double)p->second_wins, j->o->level);
-}
-
 static void find_doubts(struct judged *j)
 {
 	const struct position *p = &j->position;
-	struct stats_interval first = judged_first_interval(j);
+	struct stats_interval first = stats_rate_wilson(&p->first, j->o->level);
 	bool ties = j->n > 0;
 
 	j->doubts = j->v->n ? 0 : NO_VERDICTS;

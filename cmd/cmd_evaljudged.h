@@ -17,6 +17,7 @@
 struct contest {
 	int model, group; /* group: -1 for all */
 	struct winrate rate;
+	struct stats_interval interval; /* of the rate, from 0 to 1 */
 	struct length_rate controlled;
 };
 
@@ -40,9 +41,6 @@ bool judged_undecided(const struct contest *c); /* the interval holds one half *
 
 /* Judges to compare with each other: none where there are many, such as people who vote once. */
 int judged_judges(const struct judged *j);
-
-/* How often the first answer wins. */
-struct stats_interval judged_first_interval(const struct judged *j);
 
 void judged_put_text(struct buf *out, const struct judged *j);
 void judged_put_json(struct buf *out, const struct judged *j);

@@ -11,7 +11,7 @@ static int draw_rates(const struct judged *j, struct eval_output *out, struct er
 		return -1;
 	chart_guide(c, 50);
 	for (size_t i = 0; i < j->n; i++) {
-		struct stats_interval x = j->all[i].rate.interval;
+		struct stats_interval x = j->all[i].interval;
 
 		chart_add_row(c, judged_name(j, j->all[i].model), winrate_percent(&j->all[i].rate),
 			100 * x.low, 100 * x.high);
@@ -67,7 +67,7 @@ static int draw_groups(const struct judged *j, struct eval_output *out, struct e
 	chart_guide(c, 50);
 	for (size_t i = 0; i < j->ngroups; i++) {
 		const struct contest *g = &j->groups[i];
-		struct stats_interval x = g->rate.interval;
+		struct stats_interval x = g->interval;
 
 		snprintf(label, sizeof label, "%s%s%s", names_get(&j->v->groups, g->group),
 			j->n > 1 ? ": " : "", j->n > 1 ? judged_name(j, g->model) : "");

@@ -3,29 +3,25 @@
 
 #include "cmd/cmd_evaljudged.h"
 
-static struct stats_interval discrete_interval(const struct judged *j, const struct winrate *w)
+static void json_interval(struct buf *out, const char *name, struct stats_interval i)
 {
-	return stats_wilson(
-		(double)w->n_wins + (double)w->n_draws / 2, (double)w->n_total, j->o->level);
+	eval_json_interval(out, "", name, (struct stats_interval){100 * i.low, 100 * i.high});
 }
 
 static void json_rate(struct buf *out, const struct judged *j, const struct contest *c)
 {
 	const struct winrate *w = &c->rate;
-	struct stats_interval i = c->rate.interval;
 
 	eval_json_number(out, "", "win_rate", winrate_percent(w));
 	eval_json_number(out, "", "standard_error", winrate_standard_error(w));
-	eval_json_interval(
-		out, "", "win_rate_interval", (struct stats_interval){100 * i.low, 100 * i.high});
+	json_interval(out, "win_rate_interval", c->interval);
 	eval_json_number(out, "", "n_wins", (double)w->n_wins);
 	eval_json_number(out, "", "n_wins_base", (double)w->n_wins_base);
 	eval_json_number(out, "", "n_draws", (double)w->n_draws);
 	eval_json_number(out, "", "n_total", (double)w->n_total);
 	eval_json_number(out, "", "discrete_win_rate", winrate_discrete(w));
-	i = discrete_interval(j, w);
-	eval_json_interval(out, "", "discrete_win_rate_interval",
-		(struct stats_interval){100 * i.low, 100 * i.high});
+	json_interval(
+		out, "discrete_win_rate_interval", stats_rate_wilson(&w->discrete, j->o->level));
 	eval_json_number(out, "", "avg_length", w->length / (double)w->n_total);
 }
 
@@ -67,7 +63,8 @@ static void json_judges(struct buf *out, const struct judged *j)
 	eval_json_number(out, "", "draws", (double)p->draws);
 	eval_json_number(
 		out, "", "first_rate", decided > 0 ? (double)p->first_wins / decided : NAN);
-	eval_json_interval(out, "", "first_rate_interval", judged_first_interval(j));
+	eval_json_interval(
+		out, "", "first_rate_interval", stats_rate_wilson(&p->first, j->o->level));
 	eval_json_open(out, "both_orders", '{');
 	json_agreement(out, j, &p->orders);
 	eval_json_close(out, '}');

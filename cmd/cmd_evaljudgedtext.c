@@ -12,7 +12,7 @@ static void put_rate(struct table *t, const struct contest *c)
 	table_count(t, w->n_wins_base);
 	table_number(t, winrate_percent(w), 2, judged_undecided(c) ? " %?" : " %");
 	table_number(t, winrate_standard_error(w), 2, "");
-	table_interval(t, c->rate.interval, 100, 2, " %");
+	table_interval(t, c->interval, 100, 2, " %");
 	table_number(t, winrate_discrete(w), 2, " %");
 }
 
@@ -100,7 +100,7 @@ static void put_judges(struct buf *out, const struct judged *j)
 	const char *const heads[] = {"agreement", "pairs", "the same", "kappa", "interval", NULL};
 	struct table t = TABLE_INIT;
 	struct agreement a;
-	struct stats_interval first = judged_first_interval(j);
+	struct stats_interval first = stats_rate_wilson(&p->first, j->o->level);
 
 	if (decided)
 		buf_add_fmt(out,

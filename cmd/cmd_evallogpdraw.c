@@ -81,13 +81,13 @@ static int draw_reliability(const struct logp_eval *e, const struct logp_model *
 	c->diagonal = true;
 	for (int i = 0; i < MARGINS_BINS; i++) {
 		const struct margins_bin *b = &m->margins.bin[i];
-		struct stats_interval x = stats_wilson(b->right, (double)b->n, e->o->level);
-		const struct chart_point p = {.x = 100 * b->confidence / (double)b->n,
-			.y = 100 * b->right / (double)b->n,
+		struct stats_interval x = stats_rate_wilson(&b->right, e->o->level);
+		const struct chart_point p = {.x = 100 * b->confidence / b->right.trials,
+			.y = 100 * stats_rate_value(&b->right),
 			.low = 100 * x.low,
 			.high = 100 * x.high};
 
-		if (b->n)
+		if (b->right.trials > 0)
 			chart_add(c, &p, NULL);
 	}
 	return chart_check(c, err);
@@ -105,7 +105,7 @@ static int draw_frontier(const struct logp_eval *e, struct eval_output *out, str
 	for (size_t i = 0; i < e->n; i++) {
 		const struct reward *r = &e->all[i].reward;
 		struct stats_interval won = stats_rate_wilson(&r->sequence.decided, e->o->level);
-		struct stats_interval kl = stats_sample_interval(&r->chosen.ratio, e->o->level);
+		struct stats_interval kl = reward_kl_interval(&r->chosen, REWARD_K1, e->o->level);
 		const struct chart_point p = {.x = stats_sample_mean(&r->chosen.ratio),
 			.y = 100 * stats_rate_value(&r->sequence.decided),
 			.low = 100 * won.low,

@@ -117,14 +117,14 @@ static void json_calibration(struct buf *out, const struct logp_eval *e, const s
 	for (int i = 0; i < MARGINS_BINS; i++) {
 		const struct margins_bin *b = &m->bin[i];
 
-		if (!b->n)
+		if (!(b->right.trials > 0))
 			continue;
 		eval_json_open(out, NULL, '{');
-		eval_json_number(out, "", "pairs", (double)b->n);
-		eval_json_number(out, "", "confidence", b->confidence / (double)b->n);
-		eval_json_number(out, "", "accuracy", b->right / (double)b->n);
-		eval_json_interval(out, "", "accuracy_interval",
-			stats_wilson(b->right, (double)b->n, e->o->level));
+		eval_json_number(out, "", "pairs", b->right.trials);
+		eval_json_number(out, "", "confidence", b->confidence / b->right.trials);
+		eval_json_number(out, "", "accuracy", stats_rate_value(&b->right));
+		eval_json_interval(
+			out, "", "accuracy_interval", stats_rate_wilson(&b->right, e->o->level));
 		eval_json_close(out, '}');
 	}
 	eval_json_close(out, ']');
@@ -134,10 +134,10 @@ static void json_calibration(struct buf *out, const struct logp_eval *e, const s
 static void json_displacement(struct buf *out, const struct margins *m, double level)
 {
 	eval_json_open(out, "displacement", '{');
-	eval_json_number(out, "", "both_rose", (double)m->fell[0][0]);
-	eval_json_number(out, "", "chosen_rose_rejected_fell", (double)m->fell[0][1]);
-	eval_json_number(out, "", "chosen_fell_rejected_rose", (double)m->fell[1][0]);
-	eval_json_number(out, "", "both_fell", (double)m->fell[1][1]);
+	eval_json_number(out, "", "both_rose", (double)m->fell[0][0].wins);
+	eval_json_number(out, "", "chosen_rose_rejected_fell", (double)m->fell[0][1].wins);
+	eval_json_number(out, "", "chosen_fell_rejected_rose", (double)m->fell[1][0].wins);
+	eval_json_number(out, "", "both_fell", (double)m->fell[1][1].wins);
 	eval_json_number(out, "", "chosen_fell", stats_rate_value(&m->chosen_fell.rate));
 	eval_json_interval(
 		out, "", "chosen_fell_interval", stats_rate_wilson(&m->chosen_fell.rate, level));
@@ -147,21 +147,18 @@ static void json_displacement(struct buf *out, const struct margins *m, double l
 	eval_json_close(out, '}');
 }
 
-static void json_kl(struct buf *out, const struct logp_eval *e, const struct logp_model *model)
+static void json_kl(struct buf *out, const struct logp_eval *e, const struct reward *r)
 {
-	static const char *const names[3] = {"k1", "k2", "k3"};
-	const struct reward_side *side[2] = {&model->reward.chosen, &model->reward.rejected};
+	static const char *const names[REWARD_KLS] = {"k1", "k2", "k3"};
+	const struct reward_side *side[2] = {&r->chosen, &r->rejected};
 
 	eval_json_open(out, "kl", '{');
 	for (int i = 0; i < 2; i++) {
-		const struct stats_sample *k[3] = {
-			&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
-
 		eval_json_open(out, i ? "rejected" : "chosen", '{');
-		for (int j = 0; j < 3; j++) {
-			eval_json_number(out, "", names[j], stats_sample_mean(k[j]));
+		for (int j = 0; j < REWARD_KLS; j++) {
+			eval_json_number(out, "", names[j], stats_mean_value(&side[i]->kl[j]));
 			eval_json_interval(out, names[j], "_interval",
-				stats_sample_interval(k[j], e->o->level));
+				reward_kl_interval(side[i], j, e->o->level));
 		}
 		eval_json_close(out, '}');
 	}
@@ -196,8 +193,8 @@ static void json_paired(
 	eval_json_number(out, "", "only_the_other_wins", (double)p->first);
 	eval_json_number(out, "", "neither_wins", (double)p->neither);
 	eval_json_number(out, "", "difference", paired_difference(p));
-	eval_json_interval(out, "", "difference_interval",
-		stats_bootstrap_interval(&p->accuracy, e->o->level));
+	eval_json_interval(
+		out, "", "difference_interval", paired_difference_interval(p, e->o->level));
 	eval_json_number(out, "", "mcnemar_p", paired_mcnemar(p->first, p->second));
 	eval_json_number(out, "", "margin_difference", stats_sample_mean(&p->margins));
 	eval_json_interval(out, "", "margin_difference_interval",
@@ -226,7 +223,7 @@ static void json_model(struct buf *out, const struct logp_eval *e, size_t i)
 	if (e->reference) {
 		json_displacement(out, &m->margins, e->o->level);
 		json_calibration(out, e, &m->margins);
-		json_kl(out, e, m);
+		json_kl(out, e, r);
 	}
 	if (i % e->policies)
 		json_paired(out, e, m, e->all[i - i % e->policies].policy);

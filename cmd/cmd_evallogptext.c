@@ -111,22 +111,26 @@ static void put_length_row(
 	table_row(t);
 }
 
-static void put_quantile(struct table *t, const struct margins_quantile *q, double level)
+/* effect: at least how much the pairs of a record are alike, which is not kept for each number of tokens. */
+static void put_quantile(
+	struct table *t, const struct margins_quantile *q, double effect, double level)
 {
 	const double wins = (double)q->tally.wins, decided = wins + (double)q->tally.losses;
 
 	table_add(t, "%" PRIu64 " to %" PRIu64 " tokens", q->from, q->to);
 	table_count(t, q->tally.wins + q->tally.ties + q->tally.losses);
 	table_number(t, decided > 0 ? 100 * wins / decided : NAN, 2, " %");
-	table_interval(t, stats_wilson(wins, decided, level), 100, 2, " %");
+	table_interval(t, stats_wilson(wins / effect, decided / effect, level), 100, 2, " %");
 	table_row(t);
 }
 
-static void put_length(struct buf *out, const struct margins *m, double level)
+static void put_length(struct buf *out, const struct logp_model *model, double level)
 {
+	const struct margins *m = &model->margins;
 	const char *const heads[] = {"by length", "pairs", "win rate", "interval", NULL};
 	struct margins_quantile q[LOGP_QUANTILES];
 	struct margins_line line = margins_line(m);
+	const double effect = fmax(1, stats_rate_effect(&model->reward.sequence.decided));
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, level, heads);
@@ -134,7 +138,7 @@ static void put_length(struct buf *out, const struct margins *m, double level)
 	put_length_row(&t, "same length", &m->length[SAME_LENGTH], level);
 	put_length_row(&t, "chosen is shorter", &m->length[CHOSEN_SHORTER], level);
 	for (int i = 0, n = margins_quantiles(m, LOGP_QUANTILES, q); i < n; i++)
-		put_quantile(&t, &q[i], level);
+		put_quantile(&t, &q[i], effect, level);
 	buf_add_char(out, '\n');
 	table_put(&t, out);
 	table_release(&t);
@@ -168,15 +172,16 @@ static void put_calibration(struct buf *out, const struct logp_eval *e, const st
 	eval_put_heads(&t, e->o->level, heads);
 	for (int i = 0; i < MARGINS_BINS; i++) {
 		const struct margins_bin *b = &m->bin[i];
+		const double n = b->right.trials;
 
-		if (!b->n)
+		if (!(n > 0))
 			continue;
 		table_add(&t, "%.2f to %.2f", 0.5 + 0.5 * i / MARGINS_BINS,
 			0.5 + 0.5 * (i + 1) / MARGINS_BINS);
-		table_count(&t, b->n);
-		table_number(&t, 100 * b->confidence / (double)b->n, 2, " %");
-		table_number(&t, 100 * b->right / (double)b->n, 2, " %");
-		table_interval(&t, stats_wilson(b->right, (double)b->n, e->o->level), 100, 2, " %");
+		table_count(&t, (uint64_t)n);
+		table_number(&t, 100 * b->confidence / n, 2, " %");
+		table_number(&t, 100 * stats_rate_value(&b->right), 2, " %");
+		table_interval(&t, stats_rate_wilson(&b->right, e->o->level), 100, 2, " %");
 		table_row(&t);
 	}
 	buf_add_char(out, '\n');
@@ -189,22 +194,19 @@ static void put_calibration(struct buf *out, const struct logp_eval *e, const st
 		buf_add_fmt(out, "beta %.4g would predict best\n", factor * e->o->beta);
 }
 
-static void put_kl(struct buf *out, const struct logp_eval *e, const struct logp_model *model)
+static void put_kl(struct buf *out, const struct logp_eval *e, const struct reward *reward)
 {
 	const char *const heads[] = {"KL, had the policy written", "mean r", "interval", "r^2/2",
 		"interval", "exp(-r)-1+r", "interval", NULL};
-	const struct reward_side *side[2] = {&model->reward.chosen, &model->reward.rejected};
+	const struct reward_side *side[2] = {&reward->chosen, &reward->rejected};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, e->o->level, heads);
 	for (int i = 0; i < 2; i++) {
-		const struct stats_sample *k[3] = {
-			&side[i]->ratio, &model->margins.k2[i], &model->margins.k3[i]};
-
 		table_add(&t, "%s", i ? "rejected" : "chosen");
-		for (int j = 0; j < 3; j++) {
-			table_number(&t, stats_sample_mean(k[j]), 4, "");
-			table_interval(&t, stats_sample_interval(k[j], e->o->level), 1, 4, "");
+		for (int j = 0; j < REWARD_KLS; j++) {
+			table_number(&t, stats_mean_value(&side[i]->kl[j]), 4, "");
+			table_interval(&t, reward_kl_interval(side[i], j, e->o->level), 1, 4, "");
 		}
 		table_row(&t);
 	}
@@ -217,7 +219,6 @@ static void put_displacement(struct buf *out, const struct logp_eval *e, const s
 {
 	const char *const heads[] = {
 		"log-probs against the reference", "pairs", "share", "interval", NULL};
-	const double n = (double)m->pairs;
 	static const char *const move[2][2] = {{"both rose", "chosen rose, rejected fell"},
 		{"chosen fell, rejected rose", "both fell"}};
 	struct table t = TABLE_INIT;
@@ -225,12 +226,12 @@ static void put_displacement(struct buf *out, const struct logp_eval *e, const s
 	eval_put_heads(&t, e->o->level, heads);
 	for (int c = 0; c < 2; c++)
 		for (int r = 0; r < 2; r++) {
-			double pairs = (double)m->fell[c][r];
+			const struct margins_tally *of = &m->fell[c][r];
 
 			table_add(&t, "%s", move[c][r]);
-			table_count(&t, m->fell[c][r]);
-			table_number(&t, n > 0 ? 100 * pairs / n : NAN, 2, " %");
-			table_interval(&t, stats_wilson(pairs, n, e->o->level), 100, 2, " %");
+			table_count(&t, of->wins);
+			table_number(&t, 100 * stats_rate_value(&of->rate), 2, " %");
+			table_interval(&t, stats_rate_wilson(&of->rate, e->o->level), 100, 2, " %");
 			table_row(&t);
 		}
 	put_length_row(&t, "displaced: won, though chosen fell", &m->displaced, e->o->level);
@@ -269,12 +270,12 @@ static void put_one(struct buf *out, const struct logp_eval *e, struct logp_mode
 		put_loss(out, r);
 	if (!r->pairs)
 		return;
-	put_length(out, &m->margins, level);
+	put_length(out, m, level);
 	if (!e->reference)
 		return;
 	put_displacement(out, e, &m->margins);
 	put_calibration(out, e, &m->margins);
-	put_kl(out, e, m);
+	put_kl(out, e, r);
 }
 
 /* ---- several */
@@ -362,8 +363,7 @@ static void put_paired(struct buf *out, const struct logp_eval *e)
 		table_count(&t, p->second);
 		table_count(&t, p->first);
 		table_number(&t, 100 * paired_difference(p), 2, " %");
-		table_interval(
-			&t, stats_bootstrap_interval(&p->accuracy, e->o->level), 100, 2, " %");
+		table_interval(&t, paired_difference_interval(p, e->o->level), 100, 2, " %");
 		table_add(&t, "%.3g", paired_mcnemar(p->first, p->second));
 		table_number(&t, stats_sample_mean(&p->margins), 4, "");
 		table_interval(&t, stats_bootstrap_interval(&p->margin, e->o->level), 1, 4, "");

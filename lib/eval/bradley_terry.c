@@ -165,11 +165,25 @@ static int best_first(const void *a, const void *b)
 				    : x->model - y->model;
 }
 
-static struct stats_interval quantiles(double *x, size_t n, double level)
+static struct stats_interval quantiles(double *x, size_t n, double tail)
 {
 	qsort(x, n, sizeof *x, ascending);
-	return (struct stats_interval){
-		stats_quantile(x, n, (1 - level) / 2), stats_quantile(x, n, (1 + level) / 2)};
+	return (struct stats_interval){stats_quantile(x, n, tail), stats_quantile(x, n, 1 - tail)};
+}
+
+/* What a resample draws from, sorted verdicts' items and those without one: their effective number. */
+static double effective_items(const struct verdicts *v)
+{
+	double squares = 0, battles;
+
+	for (size_t i = 0, end; i < v->n; i = end) {
+		end = i + 1;
+		while (end < v->n && v->all[i].item >= 0 && v->all[end].item == v->all[i].item)
+			end++;
+		battles = (double)(end - i);
+		squares += battles * battles;
+	}
+	return (double)v->n * (double)v->n / squares;
 }
 
 static int new_work(struct work *w, size_t n, size_t items, size_t resamples, struct err *err)
@@ -189,7 +203,7 @@ static int new_work(struct work *w, size_t n, size_t items, size_t resamples, st
 }
 
 static void resample(struct ratings *r, const struct verdicts *v, struct work *w, int anchor,
-	size_t resamples, uint64_t seed, double level)
+	size_t resamples, uint64_t seed, double tail)
 {
 	struct stats_interval ranks;
 	size_t n = (size_t)r->n;
@@ -205,10 +219,10 @@ static void resample(struct ratings *r, const struct verdicts *v, struct work *w
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		r->all[i].interval = quantiles(w->values + i * resamples, resamples, level);
+		r->all[i].interval = quantiles(w->values + i * resamples, resamples, tail);
 		if (!resamples)
 			continue;
-		ranks = quantiles(w->ranks + i * resamples, resamples, level);
+		ranks = quantiles(w->ranks + i * resamples, resamples, tail);
 		r->all[i].rank_low = (int)floor(ranks.low);
 		r->all[i].rank_high = (int)ceil(ranks.high);
 	}
@@ -219,6 +233,7 @@ int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t
 {
 	size_t n = (size_t)v->models.n;
 	struct work w = {NULL};
+	double items = effective_items(v);
 	int rc = -1;
 
 	*r = (struct ratings){.n = v->models.n};
@@ -233,7 +248,8 @@ int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t
 	for (int i = 0; i < r->n; i++)
 		r->all[i] = (struct rating){
 			.model = i, .value = w.strength[i], .rank = rank_of(w.strength, r->n, i)};
-	resample(r, v, &w, anchor, resamples, seed, level);
+	resample(r, v, &w, anchor, items > 1 ? resamples : 0, seed,
+		stats_percentile_tail(level, items));
 	qsort(r->all, n, sizeof *r->all, best_first);
 	rc = 0;
 out:

@@ -37,8 +37,8 @@ struct ratings {
 
 /*
  * Ratings of all models in sorted verdicts (verdicts_sort()), anchor's being 1000; anchor -1: their mean.
- * Percentile intervals of a bootstrap over items, of ratings and ranks. resamples = 0: none. Release in any
- * case.
+ * Expanded percentile intervals (stats_percentile_tail()) of a bootstrap over items, of ratings and ranks; none for
+ * resamples = 0 or a single item. Release in any case.
  */
 int ratings_init(struct ratings *r, const struct verdicts *v, int anchor, size_t resamples,
 	uint64_t seed, double level, struct err *err);

@@ -36,12 +36,23 @@ static void close_tally(struct margins_tally *t)
 	t->open_wins = t->open_decided = 0;
 }
 
+static void close_bin(struct margins_bin *b)
+{
+	stats_rate_add(&b->right, b->open_right, b->open);
+	b->open_right = b->open = 0;
+}
+
 void margins_close_record(struct margins *m)
 {
 	for (int i = 0; i < MARGINS_LENGTHS; i++)
 		close_tally(&m->length[i]);
+	for (int c = 0; c < 2; c++)
+		for (int r = 0; r < 2; r++)
+			close_tally(&m->fell[c][r]);
 	close_tally(&m->displaced);
 	close_tally(&m->chosen_fell);
+	for (int i = 0; i < MARGINS_BINS; i++)
+		close_bin(&m->bin[i]);
 }
 
 static int count_tokens(struct margins *m, uint64_t tokens, double margin, struct err *err)
@@ -89,24 +100,21 @@ static void calibrate(struct margins *m, double margin)
 	int i = (int)((confidence - 0.5) * 2 * MARGINS_BINS);
 	struct margins_bin *b = &m->bin[i < MARGINS_BINS ? i : MARGINS_BINS - 1];
 
-	b->n++;
+	b->open++;
 	b->confidence += confidence;
-	b->right += margin > 0 ? 1 : margin < 0 ? 0 : 0.5;
+	b->open_right += margin > 0 ? 1 : margin < 0 ? 0 : 0.5;
 	for (i = 0; i < MARGINS_BETAS; i++)
 		m->loss[i] += softplus(-margin * beta_factor(i));
 }
 
 static void move(struct margins *m, const struct margins_pair *p)
 {
-	const double ratio[2] = {p->chosen, p->rejected};
-
-	m->fell[p->chosen < 0][p->rejected < 0]++;
+	for (int c = 0; c < 2; c++)
+		for (int r = 0; r < 2; r++)
+			count(&m->fell[c][r],
+				(p->chosen < 0) == c && (p->rejected < 0) == r ? 1 : -1);
 	count(&m->chosen_fell, p->chosen < 0 ? 1 : -1);
 	count(&m->displaced, p->chosen < 0 && p->margin > 0 ? 1 : -1);
-	for (int i = 0; i < 2; i++) {
-		stats_sample_add(&m->k2[i], ratio[i] * ratio[i] / 2);
-		stats_sample_add(&m->k3[i], exp(-ratio[i]) - 1 + ratio[i]);
-	}
 }
 
 int margins_add(struct margins *m, const struct margins_pair *p, struct err *err)
@@ -198,7 +206,7 @@ double margins_calibration_error(const struct margins *m)
 	double sum = 0;
 
 	for (int i = 0; i < MARGINS_BINS; i++)
-		sum += fabs(m->bin[i].confidence - m->bin[i].right);
+		sum += fabs(m->bin[i].confidence - m->bin[i].right.hits);
 	return m->pairs ? sum / (double)m->pairs : NAN;
 }
 

@@ -35,8 +35,9 @@ enum margins_length { CHOSEN_LONGER, SAME_LENGTH, CHOSEN_SHORTER, MARGINS_LENGTH
 #define MARGINS_BETAS 33 /* that are tried: beta times 2^-8 to 2^8 */
 
 struct margins_bin {
-	uint64_t n;
-	double confidence, right; /* sums; a tie is half right */
+	double confidence;	 /* the sum of it */
+	struct stats_rate right; /* of pairs, records being clusters; a tie is half right */
+	double open_right, open; /* of the record that is being added */
 };
 
 struct margins_length_tally {
@@ -58,15 +59,10 @@ struct margins {
 	struct margins_bin bin[MARGINS_BINS];
 	double loss[MARGINS_BETAS]; /* sums */
 
-	/* By whether the chosen and the rejected completion became less likely than under the reference. */
-	uint64_t fell[2][2];
-	struct margins_tally
-		displaced; /* "wins": pairs won although the chosen one fell; "losses": all others */
-	struct margins_tally chosen_fell; /* "wins": it fell */
-
-	/* Schulman's estimates of KL(policy, reference) from log-ratios r, of chosen [0] and rejected [1]:
-	 * k2 = r^2 / 2 (low variance, biased), k3 = exp(-r) - 1 + r (never negative); k1 is r itself. */
-	struct stats_sample k2[2], k3[2];
+	/* By whether the chosen and the rejected completion became less likely than under the reference: "wins" are
+	 * pairs of that kind, "losses" all others. */
+	struct margins_tally fell[2][2], chosen_fell;
+	struct margins_tally displaced; /* won although the chosen one fell */
 };
 
 void margins_init(struct margins *m);

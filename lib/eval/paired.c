@@ -2,18 +2,16 @@
 
 #include <math.h>
 
+#define COUNTED_IN 0.5 /* pairs that only one of them wins */
+
 int paired_init(struct paired *p, size_t resamples, uint64_t seed, struct err *err)
 {
 	*p = (struct paired){.both = 0};
-	return stats_bootstrap_init(&p->accuracy, resamples, seed, err) ||
-			       stats_bootstrap_init(&p->margin, resamples, seed, err)
-		       ? -1
-		       : 0;
+	return stats_bootstrap_init(&p->margin, resamples, seed, err);
 }
 
 void paired_release(struct paired *p)
 {
-	stats_bootstrap_release(&p->accuracy);
 	stats_bootstrap_release(&p->margin);
 }
 
@@ -33,7 +31,7 @@ void paired_add(struct paired *p, double first, double second)
 
 void paired_close_record(struct paired *p)
 {
-	stats_bootstrap_add(&p->accuracy, p->open_accuracy, p->open_pairs);
+	stats_mean_add(&p->accuracy, p->open_accuracy, p->open_pairs);
 	stats_bootstrap_add(&p->margin, p->open_margin, p->open_pairs);
 	p->open_accuracy = p->open_margin = p->open_pairs = 0;
 }
@@ -41,6 +39,19 @@ void paired_close_record(struct paired *p)
 double paired_difference(const struct paired *p)
 {
 	return p->margins.n ? ((double)p->second - (double)p->first) / (double)p->margins.n : NAN;
+}
+
+struct stats_interval paired_difference_interval(const struct paired *p, double level)
+{
+	struct stats_mean m = p->accuracy;
+	struct stats_interval i;
+
+	if (!m.clusters)
+		return (struct stats_interval){NAN, NAN};
+	for (int side = -1; side <= 1; side += 2)
+		stats_mean_add(&m, side * COUNTED_IN, COUNTED_IN);
+	i = stats_mean_interval(&m, level);
+	return (struct stats_interval){fmax(-1, i.low), fmin(1, i.high)};
 }
 
 double paired_mcnemar(uint64_t b, uint64_t c)

@@ -10,8 +10,9 @@
 #include "eval/stats.h"
 
 struct paired {
-	uint64_t both, first, second, neither;	 /* pairs won by them; a tie is no win */
-	struct stats_bootstrap accuracy, margin; /* second - first, by pair, over records */
+	uint64_t both, first, second, neither; /* pairs won by them; a tie is no win */
+	struct stats_mean accuracy;	       /* second - first, by pair, over records */
+	struct stats_bootstrap margin;	       /* the same */
 	struct stats_sample margins;
 	double open_accuracy, open_margin, open_pairs; /* of the record that is being added */
 };
@@ -25,6 +26,14 @@ void paired_close_record(struct paired *p);
 
 double paired_difference(
 	const struct paired *p); /* of accuracies, second - first; NaN without pairs */
+
+/*
+ * Its interval, records being clusters: by Student's distribution, half a pair that only the first wins and half a
+ * pair that only the second wins counted in, which keeps it apart from certainty where they hardly differ (after D. Bonett
+ * and R. Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
+ * data", Journal of Educational and Behavioral Statistics 37, 2012). NaN without pairs.
+ */
+struct stats_interval paired_difference_interval(const struct paired *p, double level);
 
 /*
  * McNemar's exact test (Q. McNemar, "Note on the sampling error of the difference between correlated

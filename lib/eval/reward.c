@@ -61,8 +61,21 @@ static void add_side(struct reward *r, struct reward_side *side, const struct re
 		side->fell += ratio < 0;
 		if (fabs(ratio) > ROUNDING * fmax(1, fabs(c->reference)))
 			r->differs = true;
+		side->open_kl[REWARD_K1] += ratio;
+		side->open_kl[REWARD_K2] += ratio * ratio / 2;
+		side->open_kl[REWARD_K3] += exp(-ratio) - 1 + ratio;
+		side->open++;
 	}
 	side->tokens += c->tokens;
+}
+
+static void close_side(struct reward_side *side)
+{
+	for (int i = 0; i < REWARD_KLS; i++) {
+		stats_mean_add(&side->kl[i], side->open_kl[i], side->open);
+		side->open_kl[i] = 0;
+	}
+	side->open = 0;
 }
 
 static double softplus(double x)
@@ -97,6 +110,8 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 	}
 	close_record(&r->sequence, &sequence);
 	close_record(&r->token, &token);
+	close_side(&r->chosen);
+	close_side(&r->rejected);
 	stats_bootstrap_add(&r->bootstrap, sum, pairs);
 	r->pairs += (uint64_t)pairs;
 	r->records++;
@@ -104,10 +119,26 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good)
 {
+	struct reward_side *side = good ? &r->chosen : &r->rejected;
+
 	r->empty += c->tokens == 0;
-	add_side(r, good ? &r->chosen : &r->rejected, c);
+	add_side(r, side, c);
+	close_side(side);
 	r->labelled++;
 	r->records++;
+}
+
+struct stats_interval reward_kl_interval(
+	const struct reward_side *side, enum reward_kl kl, double level)
+{
+	struct stats_interval i;
+
+	if (kl == REWARD_K1)
+		return stats_mean_interval(&side->kl[kl], level);
+	i = stats_mean_skewed_interval(&side->kl[kl], level);
+	if (i.low < 0)
+		i.low = 0;
+	return i;
 }
 
 double reward_per_token(const struct reward_side *side, const struct stats_sample *s)

@@ -55,12 +55,18 @@ struct reward_tally {
 	struct stats_rate half;	   /* wins and half of the ties, of all pairs */
 };
 
+/* Schulman's estimates of KL(policy, reference) from log-ratios r: r itself; r^2 / 2, of low variance and biased;
+ * exp(-r) - 1 + r, never negative. */
+enum reward_kl { REWARD_K1, REWARD_K2, REWARD_K3, REWARD_KLS };
+
 /* All chosen completions, or all rejected ones. */
 struct reward_side {
 	struct stats_sample score, policy, reference,
-		ratio;	 /* ratio: policy - reference, log-probs */
-	uint64_t tokens; /* counted, of all together */
-	uint64_t fell;	 /* completions with ratio < 0 */
+		ratio;			  /* ratio: policy - reference, log-probs */
+	struct stats_mean kl[REWARD_KLS]; /* over records */
+	double open_kl[REWARD_KLS], open; /* of the record that is being added: sums, completions */
+	uint64_t tokens;		  /* counted, of all together */
+	uint64_t fell;			  /* completions with ratio < 0 */
 };
 
 struct reward {
@@ -89,6 +95,11 @@ void reward_add_labelled(struct reward *r, const struct reward_completion *c, bo
 /* The score of the chosen completion minus that of the rejected one. */
 double reward_margin(const struct reward *r, const struct reward_completion *chosen,
 	const struct reward_completion *rejected);
+
+/* The interval of the mean of one of them: Student's, and of K2 and K3, which are skewed and never negative,
+ * stats_mean_skewed_interval()'s from 0 on. */
+struct stats_interval reward_kl_interval(
+	const struct reward_side *side, enum reward_kl kl, double level);
 
 /* Sum over all completions by all their counted tokens; NaN without tokens. s: one of side's
  * samples. */

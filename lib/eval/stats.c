@@ -1,12 +1,16 @@
 #include "eval/stats.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 
-#define MANY 1000 /* degrees of freedom from which an expansion is exact to 1e-8 */
+#define MANY 1000      /* degrees of freedom from which an expansion is exact to 1e-8 */
+#define COUNTED_IN 0.5 /* clusters whose design effect is 1 */
+#define ALIKE 1e-9     /* a design effect that is rounding */
+#define STRAIGHT 1e-8  /* skewness */
 
 static const struct stats_interval nowhere = {NAN, NAN};
 
@@ -55,9 +59,9 @@ double stats_student_t(double level, double dof)
 	return t;
 }
 
-static struct stats_interval wilson(double p, double n, double level)
+static struct stats_interval wilson(double p, double n, double z)
 {
-	double z = stats_normal_z(level), z2 = z * z;
+	double z2 = z * z;
 	double middle = p + z2 / (2 * n), reach = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
 	struct stats_interval i = {
 		(middle - reach) / (1 + z2 / n), (middle + reach) / (1 + z2 / n)};
@@ -70,9 +74,15 @@ static struct stats_interval wilson(double p, double n, double level)
 	return i;
 }
 
+/* Student's t of what n effective clusters tell, which need not be a whole number of them. */
+static double student(double level, double n)
+{
+	return stats_student_t(level, fmax(1, n - 1));
+}
+
 struct stats_interval stats_wilson(double hits, double trials, double level)
 {
-	return trials > 0 ? wilson(hits / trials, trials, level) : nowhere;
+	return trials > 0 ? wilson(hits / trials, trials, stats_normal_z(level)) : nowhere;
 }
 
 double stats_quantile(const double *sorted, size_t n, double q)
@@ -111,13 +121,6 @@ double stats_sample_sd(const struct stats_sample *s)
 	return s->n > 1 ? sqrt(s->m2 / (double)(s->n - 1)) : NAN;
 }
 
-struct stats_interval stats_sample_interval(const struct stats_sample *s, double level)
-{
-	double reach = stats_normal_z(level) * stats_sample_sd(s) / sqrt((double)s->n);
-
-	return s->n > 1 ? (struct stats_interval){s->mean - reach, s->mean + reach} : nowhere;
-}
-
 void stats_rate_add(struct stats_rate *r, double hits, double trials)
 {
 	r->clusters += trials > 0;
@@ -133,16 +136,106 @@ double stats_rate_value(const struct stats_rate *r)
 	return r->trials > 0 ? r->hits / r->trials : NAN;
 }
 
+static double observed_effect(const struct stats_rate *r)
+{
+	const double p = stats_rate_value(r);
+
+	return (r->hits2 - 2 * p * r->both + p * p * r->trials2) / (r->trials * p * (1 - p));
+}
+
+/* Clusters are single trials that come out 0 or 1, or all came out alike. */
+static bool are_trials(const struct stats_rate *r)
+{
+	return (r->trials2 == r->trials && r->hits2 == r->hits) || r->hits <= 0 ||
+	       r->hits >= r->trials || observed_effect(r) < ALIKE;
+}
+
+static double effective_clusters(const struct stats_rate *r)
+{
+	return r->trials * r->trials / r->trials2;
+}
+
+double stats_rate_effect(const struct stats_rate *r)
+{
+	const double clusters = (double)r->clusters, m = effective_clusters(r);
+
+	if (are_trials(r))
+		return r->trials / clusters;
+	return (clusters * observed_effect(r) * m / (m - 1) + COUNTED_IN) / (clusters + COUNTED_IN);
+}
+
 struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level)
 {
-	double p = stats_rate_value(r), effect;
-
 	if (!(r->trials > 0))
 		return nowhere;
-	if (p <= 0 || p >= 1)
-		return wilson(p, (double)r->clusters, level);
-	effect = (r->hits2 - 2 * p * r->both + p * p * r->trials2) / (r->trials * p * (1 - p));
-	return wilson(p, r->trials / fmax(effect, 1), level);
+	return wilson(stats_rate_value(r), r->trials / stats_rate_effect(r),
+		are_trials(r) ? stats_normal_z(level) : student(level, effective_clusters(r)));
+}
+
+void stats_mean_add(struct stats_mean *m, double sum, double weight)
+{
+	double s;
+
+	if (!(weight > 0))
+		return;
+	if (!m->clusters++)
+		m->origin = sum / weight;
+	s = sum - m->origin * weight;
+	m->sum += s;
+	m->weight += weight;
+	m->square[0] += s * s;
+	m->square[1] += s * weight;
+	m->square[2] += weight * weight;
+	m->cube[0] += s * s * s;
+	m->cube[1] += s * s * weight;
+	m->cube[2] += s * weight * weight;
+	m->cube[3] += weight * weight * weight;
+}
+
+double stats_mean_value(const struct stats_mean *m)
+{
+	return m->clusters ? m->origin + m->sum / m->weight : NAN;
+}
+
+/* The mean's standard error, the effective number of clusters, and the skewness of the mean. */
+static double mean_error(const struct stats_mean *m, double *n, double *skew)
+{
+	const double x = m->sum / m->weight, *c = m->cube;
+	double squares = m->square[0] - 2 * x * m->square[1] + x * x * m->square[2];
+	double cubes = c[0] - 3 * x * c[1] + 3 * x * x * c[2] - x * x * x * c[3];
+
+	*n = m->weight * m->weight / m->square[2];
+	*skew = squares > 0 ? cubes / pow(squares, 1.5) : 0;
+	return sqrt(fmax(0, squares) * *n / (*n - 1)) / m->weight;
+}
+
+struct stats_interval stats_mean_interval(const struct stats_mean *m, double level)
+{
+	double n, skew, reach;
+
+	if (m->clusters < 2)
+		return nowhere;
+	reach = mean_error(m, &n, &skew);
+	reach *= student(level, n);
+	return (struct stats_interval){stats_mean_value(m) - reach, stats_mean_value(m) + reach};
+}
+
+/* The t that Hall's transformation, g(t) = t + s t^2 / 3 + s^2 t^3 / 27 + s / 6, takes to x. */
+static double unskew(double x, double s)
+{
+	return fabs(s) < STRAIGHT ? x : 3 * (cbrt(1 + s * (x - s / 6)) - 1) / s;
+}
+
+struct stats_interval stats_mean_skewed_interval(const struct stats_mean *m, double level)
+{
+	double n, skew, error, t;
+
+	if (m->clusters < 2)
+		return nowhere;
+	error = mean_error(m, &n, &skew);
+	t = student(level, n);
+	return (struct stats_interval){stats_mean_value(m) - error * unskew(t, skew),
+		stats_mean_value(m) - error * unskew(-t, skew)};
 }
 
 int stats_bootstrap_init(
@@ -208,6 +301,8 @@ void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight)
 		b->sums[i] += times * sum;
 		b->weights[i] += times * weight;
 	}
+	b->weight += weight;
+	b->weight2 += weight * weight;
 	b->rows++;
 }
 
@@ -218,18 +313,23 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double stats_percentile_tail(double level, double n)
+{
+	return erfc(student(level, n) * sqrt(n / (n - 1)) / M_SQRT2) / 2;
+}
+
 struct stats_interval stats_bootstrap_interval(struct stats_bootstrap *b, double level)
 {
 	size_t n = 0;
+	double tail;
 
 	for (size_t i = 0; i < b->resamples; i++)
 		if (b->weights[i] > 0)
 			b->means[n++] = b->sums[i] / b->weights[i];
-	if (n == 0)
+	if (n == 0 || b->rows < 2)
 		return nowhere;
 	qsort(b->means, n, sizeof *b->means, ascending);
+	tail = stats_percentile_tail(level, b->weight * b->weight / b->weight2);
 	return (struct stats_interval){
-		stats_quantile(b->means, n, (1 - level) / 2),
-		stats_quantile(b->means, n, (1 + level) / 2),
-	};
+		stats_quantile(b->means, n, tail), stats_quantile(b->means, n, 1 - tail)};
 }

@@ -18,7 +18,7 @@ struct stats_interval {
 /* z with P(-z <= Z <= z) = level for a standard normal Z: 1.959964 for 0.95. 0 < level < 1. */
 double stats_normal_z(double level);
 
-/* The same of Student's t, dof >= 1 degrees of freedom, whole: 2.570582 for 0.95 and 5. */
+/* The same of Student's t; of dof >= 1 degrees of freedom only whole ones count: 2.570582 for 0.95 and 5. */
 double stats_student_t(double level, double dof);
 
 /*
@@ -27,9 +27,8 @@ double stats_student_t(double level, double dof);
  *
  *	(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n),  p = hits/trials, n = trials
  *
- * 0 <= hits <= trials; neither need be whole. Fractional hits (a tie as half a win) give an
- *interval that is too wide rather than too narrow, since outcomes between 0 and 1 vary less than a
- *coin with the same mean. NaN for trials = 0.
+ * 0 <= hits <= trials; neither need be whole. Of trials that are independent and come out 0 or 1: for any others,
+ * see stats_rate_wilson(). NaN for trials = 0.
  */
 struct stats_interval stats_wilson(double hits, double trials, double level);
 
@@ -50,23 +49,24 @@ double stats_sample_mean(const struct stats_sample *s); /* NaN for n = 0 */
 double stats_sample_sum(const struct stats_sample *s);
 double stats_sample_sd(const struct stats_sample *s); /* over n - 1; NaN for n < 2 */
 
-/* Of the mean, by the normal distribution: too narrow below some 30 numbers. NaN for n < 2. */
-struct stats_interval stats_sample_interval(const struct stats_sample *s, double level);
-
 /*
  * ---- a rate of trials that come in clusters. Zeroed: empty.
  *
- * The pairs of one ranking share their completions, so that n of them tell less than n independent
- * ones. A rate is added cluster by cluster, and its Wilson interval is taken at the effective
- *number of trials, n divided by the design effect
+ * The pairs of one ranking share their completions, and the verdicts on one item the item: n of them do not
+ * tell what n independent trials would. A rate is added cluster by cluster, and its interval is Wilson's at
+ * the effective number of trials, n divided by the design effect
  *
- *	sum over clusters of (hits - p trials)^2  /  (n p (1 - p))
+ *	sum over clusters of (hits - p trials)^2  /  (n p (1 - p))  *  m / (m - 1)
  *
- * which is exactly 1, and the interval plainly Wilson's, when every cluster is one trial (L. Kish,
- * "Survey Sampling", 1965; N. Dean and M. Pagano, "Evaluating confidence interval methods for
- *binomial proportions in clustered surveys", JSSAM 3, 2015). It is never taken as less than 1.
- *Where all trials came out the same it cannot be estimated; the number of clusters then stands for
- *n.
+ * where m = n^2 / (sum of trials^2), the effective number of clusters, has Student's distribution with m - 1
+ * degrees of freedom take the normal one's place (L. Kish, "Survey Sampling", 1965; N. Dean and M. Pagano,
+ * "Evaluating confidence interval methods for binomial proportions in clustered surveys", JSSAM 3, 2015).
+ * The effect is above 1 where a cluster's trials come out alike, and below it where they make up for each
+ * other, or where outcomes lie between 0 and 1. Half a cluster whose effect is 1 is counted in, so that a few
+ * that happen to agree are not taken for certainty.
+ *
+ * The interval is plainly Wilson's where every cluster is one trial that comes out 0 or 1. Where all clusters
+ * came out alike the effect cannot be estimated: the number of clusters then stands for n.
  */
 struct stats_rate {
 	uint64_t clusters; /* with at least one trial */
@@ -75,8 +75,36 @@ struct stats_rate {
 };
 
 void stats_rate_add(struct stats_rate *r, double hits, double trials);
-double stats_rate_value(const struct stats_rate *r); /* NaN without trials */
+double stats_rate_value(const struct stats_rate *r);  /* NaN without trials */
+double stats_rate_effect(const struct stats_rate *r); /* the design effect; NaN without trials */
 struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level);
+
+/*
+ * ---- a mean of numbers that come in clusters, such as those of one record. Zeroed: empty.
+ *
+ * A cluster is weight numbers that add up to sum; the mean is sum of sums / sum of weights, and clusters are
+ * what varies. Weights need not be whole.
+ */
+struct stats_mean {
+	uint64_t clusters; /* of weight above 0 */
+	double origin; /* the first cluster's mean: sums below are of distances from it, which keeps digits */
+	double sum, weight;
+	double square[3]; /* sums over clusters of sum^2, sum*weight, weight^2 */
+	double cube[4];	  /* of sum^3, sum^2*weight, sum*weight^2, weight^3 */
+};
+
+void stats_mean_add(struct stats_mean *m, double sum, double weight);
+double stats_mean_value(const struct stats_mean *m); /* NaN without weight */
+
+/* By Student's distribution. NaN for fewer than two clusters. */
+struct stats_interval stats_mean_interval(const struct stats_mean *m, double level);
+
+/*
+ * The same for numbers that are skewed by their nature, as squares are: by P. Hall's transformation of
+ * Student's t ("On the removal of skewness by transformation", JRSS B 54, 1992), which takes the skewness that
+ * clusters show out of it. Where they have none it tells nothing more, and heavy tails make it too narrow.
+ */
+struct stats_interval stats_mean_skewed_interval(const struct stats_mean *m, double level);
 
 /*
  * ---- bootstrap of a mean, without keeping the data.
@@ -103,6 +131,7 @@ struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level
 struct stats_bootstrap {
 	uint64_t seed, rows;
 	size_t resamples;
+	double weight, weight2;		/* sums over rows of weight, weight^2 */
 	double *sums, *weights, *means; /* [resamples] each */
 };
 
@@ -119,8 +148,16 @@ unsigned stats_bootstrap_times(uint64_t seed, uint64_t row, uint64_t resample);
 void stats_bootstrap_add(struct stats_bootstrap *b, double sum, double weight);
 
 /*
- * The percentile interval: quantiles (1 -+ level)/2 of the resamples' means, those that drew no row
- * left out. Too narrow below some 30 rows, as every bootstrap of a mean is.
+ * How much of a resampled distribution to leave out at each end for a percentile interval of that level, from n
+ * effective rows, more than one: less than (1 - level) / 2, for z is not Student's t, and resamples vary by n
+ * where samples do by n - 1 (T. Hesterberg, "What teachers should know about the bootstrap", The American
+ * Statistician 69, 2015: the expanded percentile interval).
+ */
+double stats_percentile_tail(double level, double n);
+
+/*
+ * The expanded percentile interval of the resamples' means, those that drew no row left out; rows are taken by
+ * their effective number, as above. NaN for fewer than two rows.
  */
 struct stats_interval stats_bootstrap_interval(struct stats_bootstrap *b, double level);
 

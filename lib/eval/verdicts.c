@@ -56,9 +56,8 @@ double verdict_share(const struct verdict *one, int model)
 static int by_place(const void *a, const void *b)
 {
 	const struct verdict *x = a, *y = b;
-	const int order[] = {x->base - y->base, x->model - y->model,
-		(x->item > y->item) - (x->item < y->item), x->judge - y->judge,
-		(int)x->first - (int)y->first};
+	const int order[] = {(x->item > y->item) - (x->item < y->item), x->base - y->base,
+		x->model - y->model, x->judge - y->judge, (int)x->first - (int)y->first};
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		if (order[i])
@@ -90,9 +89,26 @@ void verdicts_sort(struct verdicts *v)
 		qsort(v->all, v->n, sizeof *v->all, by_place);
 }
 
-static bool same_item(const struct verdict *a, const struct verdict *b)
+/* Where the item's verdicts end that begin at i; a verdict without an item is one of its own. */
+static size_t item_end(const struct verdicts *v, size_t i)
 {
-	return a->base == b->base && a->model == b->model && a->item == b->item && a->item >= 0;
+	size_t end = i + 1;
+
+	while (end < v->n && v->all[i].item >= 0 && v->all[end].item == v->all[i].item)
+		end++;
+	return end;
+}
+
+/* Of those, the ones on the same two models; with by_judge, of the same judge. */
+static size_t models_end(const struct verdicts *v, size_t i, size_t last, bool by_judge)
+{
+	const struct verdict *a = &v->all[i];
+	size_t end = i + 1;
+
+	while (end < last && v->all[end].base == a->base && v->all[end].model == a->model &&
+		(!by_judge || v->all[end].judge == a->judge))
+		end++;
+	return end;
 }
 
 /* ---- win rates */
@@ -115,20 +131,15 @@ static void count(struct winrate *w, double value, double length)
 	stats_sample_add(&w->value, value);
 }
 
-int winrate_count(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
-	size_t resamples, uint64_t seed, double level, struct err *err)
+void winrate_count(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice)
 {
-	struct stats_bootstrap b;
-
 	*w = (struct winrate){.n_total = 0};
-	if (stats_bootstrap_init(&b, resamples, seed, err))
-		return -1;
 	for (size_t i = 0, end; i < v->n; i = end) {
-		double sum = 0, n = 0, value;
+		double sum = 0, discrete = 0, n = 0, value;
 
-		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end]));
-			end++) {
-			const struct verdict *one = &v->all[end];
+		end = item_end(v, i);
+		for (size_t j = i; j < end; j++) {
+			const struct verdict *one = &v->all[j];
 
 			if (!chosen(one, choice))
 				continue;
@@ -136,18 +147,12 @@ int winrate_count(struct winrate *w, const struct verdicts *v, const struct winr
 			count(w, value,
 				one->model == choice->model ? one->model_length : one->base_length);
 			sum += value;
+			discrete += (1 + verdict_sign(value)) / 2.0;
 			n++;
 		}
-		if (n) {
-			stats_rate_add(&w->items, sum, n);
-			stats_bootstrap_add(&b, sum, n);
-		}
+		stats_rate_add(&w->items, sum, n);
+		stats_rate_add(&w->discrete, discrete, n);
 	}
-	w->interval = stats_bootstrap_interval(&b, level);
-	if (w->interval.low == w->interval.high)
-		w->interval = stats_rate_wilson(&w->items, level);
-	stats_bootstrap_release(&b);
-	return 0;
 }
 
 double winrate_percent(const struct winrate *w)
@@ -185,86 +190,136 @@ static void margins(const struct agreement *a, double row[3], double column[3])
 	}
 }
 
-double agreement_kappa(const struct agreement *a)
+static double by_chance(const struct agreement *a)
 {
-	double row[3], column[3], chance = 0;
+	double row[3], column[3], sum = 0;
 
-	if (!a->n)
-		return NAN;
 	margins(a, row, column);
 	for (int i = 0; i < 3; i++)
-		chance += row[i] * column[i];
+		sum += row[i] * column[i];
+	return sum;
+}
+
+double agreement_kappa(const struct agreement *a)
+{
+	double chance = a->n ? by_chance(a) : 1;
+
 	return chance < 1 ? (agreement_rate(a) - chance) / (1 - chance) : NAN;
+}
+
+void agreement_add(struct agreement *a, const uint64_t counts[9])
+{
+	uint64_t before = a->n;
+
+	for (int i = 0; i < 9; i++) {
+		a->n += counts[i];
+		a->table[i / 3][i % 3] += counts[i];
+		for (int j = 0; j < 9; j++)
+			a->products[i][j] += (double)counts[i] * (double)counts[j];
+	}
+	a->items += a->n > before;
+}
+
+/* The rate of agreement as if each verdict's part in it were its part in kappa. */
+static struct stats_rate as_rate(const struct agreement *a, double kappa, double chance)
+{
+	const double n = (double)a->n, agree = agreement_rate(a),
+		     mean = kappa - chance * (1 - kappa);
+	struct stats_rate r = {.clusters = a->items, .hits = n * agree, .trials = n};
+	double row[3], column[3], part[9];
+
+	margins(a, row, column);
+	for (int i = 0; i < 9; i++)
+		part[i] = agree + (i / 3 == i % 3) - (column[i / 3] + row[i % 3]) * (1 - kappa) -
+			  mean;
+	for (int i = 0; i < 9; i++)
+		for (int j = 0; j < 9; j++) {
+			r.hits2 += a->products[i][j] * part[i] * part[j];
+			r.both += a->products[i][j] * part[i];
+			r.trials2 += a->products[i][j];
+		}
+	return r;
 }
 
 struct stats_interval agreement_kappa_interval(const struct agreement *a, double level)
 {
-	double kappa = agreement_kappa(a), row[3], column[3], chance = 0, variance = 0, p, e,
-	       weight;
-	const double z = stats_normal_z(level);
+	double kappa = agreement_kappa(a), chance;
+	struct stats_rate rate;
+	struct stats_interval i;
 
 	if (isnan(kappa))
 		return (struct stats_interval){NAN, NAN};
-	margins(a, row, column);
-	for (int i = 0; i < 3; i++)
-		chance += row[i] * column[i];
-	for (int i = 0; i < 3; i++)
-		for (int j = 0; j < 3; j++) {
-			p = (double)a->table[i][j] / (double)a->n;
-			weight = (i == j) - (column[i] + row[j]) * (1 - kappa);
-			variance += p * weight * weight;
-		}
-	e = kappa - chance * (1 - kappa);
-	variance = fmax(0, variance - e * e) / ((double)a->n * (1 - chance) * (1 - chance));
+	chance = by_chance(a);
+	rate = as_rate(a, kappa, chance);
+	i = stats_rate_wilson(&rate, level);
 	return (struct stats_interval){
-		fmax(-1, kappa - z * sqrt(variance)), fmin(1, kappa + z * sqrt(variance))};
+		(i.low - chance) / (1 - chance), (i.high - chance) / (1 - chance)};
 }
 
-static void agree(struct agreement *a, double one, double two)
+/* Their means on the same thing, where both judged it. */
+static void agree(
+	uint64_t counts[9], const struct stats_sample *one, const struct stats_sample *two)
 {
-	a->n++;
-	a->table[verdict_sign(one) + 1][verdict_sign(two) + 1]++;
+	if (one->n && two->n)
+		counts[3 * (verdict_sign(one->mean) + 1) + verdict_sign(two->mean) + 1]++;
 }
 
 void verdicts_agreement(const struct verdicts *v, int one, int two, struct agreement *a)
 {
 	*a = (struct agreement){.n = 0};
-	for (size_t i = 0, end; i < v->n; i = end) {
-		struct stats_sample of[2] = {{.n = 0}};
+	for (size_t i = 0, end, next; i < v->n; i = end) {
+		uint64_t counts[9] = {0};
 
-		for (end = i; end < v->n && (end == i || same_item(&v->all[i], &v->all[end]));
-			end++) {
-			if (v->all[end].judge == one)
-				stats_sample_add(&of[0], v->all[end].value);
-			else if (v->all[end].judge == two)
-				stats_sample_add(&of[1], v->all[end].value);
+		end = item_end(v, i);
+		for (size_t j = i; j < end; j = next) {
+			struct stats_sample of[2] = {{.n = 0}};
+
+			next = models_end(v, j, end, false);
+			for (size_t k = j; k < next; k++)
+				if (v->all[k].judge == one)
+					stats_sample_add(&of[0], v->all[k].value);
+				else if (v->all[k].judge == two)
+					stats_sample_add(&of[1], v->all[k].value);
+			if (v->all[j].item >= 0)
+				agree(counts, &of[0], &of[1]);
 		}
-		if (of[0].n && of[1].n && v->all[i].item >= 0)
-			agree(a, of[0].mean, of[1].mean);
+		agreement_add(a, counts);
 	}
+}
+
+/* Who won, the first or the second; what is decided goes into the item's hits and trials. */
+static void count_place(struct position *p, const struct verdict *one, double *hits, double *trials)
+{
+	int sign = verdict_sign(one->value), first = one->first == FIRST_MODEL ? sign : -sign;
+
+	p->first_wins += first > 0;
+	p->second_wins += first < 0;
+	p->draws += first == 0;
+	*hits += first > 0;
+	*trials += first != 0;
 }
 
 void verdicts_position(const struct verdicts *v, struct position *p)
 {
 	*p = (struct position){.draws = 0};
-	for (size_t i = 0, end; i < v->n; i = end) {
-		struct stats_sample order[2] = {{.n = 0}};
+	for (size_t i = 0, end, next; i < v->n; i = end) {
+		uint64_t counts[9] = {0};
+		double hits = 0, trials = 0;
 
-		for (end = i;
-			end < v->n && (end == i || (same_item(&v->all[i], &v->all[end]) &&
-							   v->all[end].judge == v->all[i].judge));
-			end++) {
-			const struct verdict *one = &v->all[end];
-			int sign = verdict_sign(one->value);
+		end = item_end(v, i);
+		for (size_t j = i; j < end; j = next) {
+			struct stats_sample order[2] = {{.n = 0}};
 
-			if (!one->first)
-				continue;
-			p->draws += sign == 0;
-			p->first_wins += sign == (one->first == FIRST_MODEL ? 1 : -1);
-			p->second_wins += sign == (one->first == FIRST_MODEL ? -1 : 1);
-			stats_sample_add(&order[one->first - FIRST_BASE], one->value);
+			next = models_end(v, j, end, true);
+			for (size_t k = j; k < next; k++)
+				if (v->all[k].first) {
+					count_place(p, &v->all[k], &hits, &trials);
+					stats_sample_add(&order[v->all[k].first - FIRST_BASE],
+						v->all[k].value);
+				}
+			agree(counts, &order[0], &order[1]);
 		}
-		if (order[0].n && order[1].n)
-			agree(&p->orders, order[0].mean, order[1].mean);
+		agreement_add(&p->orders, counts);
+		stats_rate_add(&p->first, hits, trials);
 	}
 }

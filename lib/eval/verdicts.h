@@ -40,15 +40,18 @@ void verdicts_release(struct verdicts *v);
  */
 int verdicts_common_base(const struct verdicts *v);
 
+/* By item, models and judge: what all below ask for. */
+void verdicts_sort(struct verdicts *v);
+
 /* ---- win rates */
 
 /* As alpaca_eval names them; Y. Dubois et al., "Length-Controlled AlpacaEval", 2024. */
 struct winrate {
 	uint64_t n_wins, n_wins_base, n_draws, n_total;
 	struct stats_sample value;
-	struct stats_rate items;	/* the value, item by item */
-	struct stats_interval interval; /* of its mean, from 0 to 1 */
-	double length;			/* sum of the model's lengths; NaN where one is not told */
+	struct stats_rate items;    /* the value, item by item: for its interval, from 0 to 1 */
+	struct stats_rate discrete; /* a win as 1, a draw as a half, item by item */
+	double length;		    /* sum of the model's lengths; NaN where one is not told */
 };
 
 /* Which verdicts count, and from whose side. */
@@ -58,12 +61,9 @@ struct winrate_choice {
 	int group; /* -1: any */
 };
 
-/*
- * Counts. The interval is by bootstrap over items, or Wilson's where all verdicts are the same, which
- * resampling takes for certainty; NaN for resamples = 0.
- */
-int winrate_count(struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice,
-	size_t resamples, uint64_t seed, double level, struct err *err);
+/* Of sorted verdicts. */
+void winrate_count(
+	struct winrate *w, const struct verdicts *v, const struct winrate_choice *choice);
 
 double winrate_percent(const struct winrate *w);	/* 100 mean(value) */
 double winrate_standard_error(const struct winrate *w); /* 100 sd(value) / sqrt(n) */
@@ -79,22 +79,24 @@ int verdict_sign(double value);
 
 /* How two judges' verdicts on the same items and models agree, and how those of both orders of one judge do. */
 struct agreement {
-	uint64_t n;
-	uint64_t table[3][3]; /* by sign + 1: the first, the second */
+	uint64_t n, items;
+	uint64_t table[3][3];  /* by sign + 1: the first, the second */
+	double products[9][9]; /* of an item's counts, of each cell with each, summed over items */
 };
+
+/* An item's verdicts: counts[3 * first + second], by sign + 1; none is fine. */
+void agreement_add(struct agreement *a, const uint64_t counts[9]);
 
 double agreement_rate(const struct agreement *a); /* NaN without any */
 
 /*
- * Cohen's kappa (J. Cohen, "A coefficient of agreement for nominal scales", 1960) and its interval by the
- * large-sample standard error (J. Fleiss, J. Cohen and B. Everitt, 1969). NaN where both always say the same
- * one thing.
+ * Cohen's kappa (J. Cohen, "A coefficient of agreement for nominal scales", 1960); NaN where both always say the
+ * same one thing. Its interval is Wilson's of the rate of agreement, brought to kappa's scale, at the number of
+ * trials that has kappa's large-sample error (J. Fleiss, J. Cohen and B. Everitt, 1969), items being clusters:
+ * it is none too narrow where nearly all agree, as kappa -+ that error is.
  */
 double agreement_kappa(const struct agreement *a);
 struct stats_interval agreement_kappa_interval(const struct agreement *a, double level);
-
-/* Sorts the verdicts by models, item and judge: what all below ask for. */
-void verdicts_sort(struct verdicts *v);
 
 /*
  * Every pair of verdicts of the judges one and two (one != two) on the same models and item; where a judge
@@ -105,6 +107,7 @@ void verdicts_agreement(const struct verdicts *v, int one, int two, struct agree
 /* Does the place of an answer sway the judge? */
 struct position {
 	uint64_t first_wins, second_wins, draws; /* of verdicts whose order is told */
+	struct stats_rate first; /* the first one's of those decided, item by item */
 	struct agreement orders; /* base shown first, model shown first: the same judge and item */
 };
 

@@ -16,14 +16,14 @@ EOF
 cat >want <<'EOF'
 6 verdicts on 3 items by 2 judges; 1 without one; base 'old'
 
-against the base  wins  draws  losses  win rate  error     90 % interval  discrete  length  even length  90 % interval
-new                  2      1       3  41.67 %?  20.07  0.00 to 100.00 %   41.67 %       -            -              -
+against the base  wins  draws  losses  win rate  error    90 % interval  discrete  length  even length  90 % interval
+new                  2      1       3  41.67 %?  20.07  4.88 to 90.87 %   41.67 %       -            -              -
 
-the first answer won 60.00 % of 5 decided verdicts (27.25 to 85.73 %)
+the first answer won 60.00 % of 5 decided verdicts (3.21 to 98.55 %)
 
-agreement    pairs  the same  kappa   90 % interval
-both orders      2   50.00 %  0.333  0.075 to 0.592
-x, y             1  100.00 %      -               -
+agreement    pairs  the same  kappa    90 % interval
+both orders      2   50.00 %  0.333  -0.293 to 0.960
+x, y             1  100.00 %      -                -
 
 warning: fewer than 30 items behind a rate: too few to tell much
 warning: a win rate's interval, marked ?, holds one half: it may be chance

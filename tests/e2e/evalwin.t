@@ -67,7 +67,7 @@ policy 'policy', reference 'ref', beta 0.5
 
                                 wins        ties      losses    win rate   90 % interval
 reward                             1           1           1     50.00 %   12.09 to 87.91 %
-  ties as half a win                                             50.00 %   15.57 to 84.43 %
+  ties as half a win                                             50.00 %   7.00 to 93.00 %
 reward per token                   1           0           2     33.33 %   7.83 to 74.65 %
   ties as half a win                                             33.33 %   7.83 to 74.65 %
 
@@ -113,8 +113,8 @@ sigmoid(margin) or 1 - it  pairs     said       won      90 % interval
 calibration error 35.99 %; no beta from 2^-8 to 2^8 times this one predicts best
 
 KL, had the policy written   mean r      90 % interval   r^2/2     90 % interval  exp(-r)-1+r     90 % interval
-chosen                      -0.3333  -1.0586 to 0.3920  0.2500  0.0444 to 0.4556       0.3245  0.0000 to 0.6490
-rejected                    -0.0833  -0.9822 to 0.8155  0.3021  0.1232 to 0.4810       0.2945  0.1746 to 0.4145
+chosen                      -0.3333  -1.6209 to 0.9543  0.2500  0.0000 to 1.7230       0.3245  0.0000 to 2.6597
+rejected                    -0.0833  -1.6790 to 1.5123  0.3021  0.0166 to 0.6670       0.2945  0.0000 to 0.4518
 
 warning: fewer than 30 records with pairs: too few to tell much
 warning: the win rate's interval holds one half: it may be chance
@@ -170,22 +170,57 @@ two = got["reference"] is not None
 B, seed, level = got["bootstrap"], got["seed"], got["level"]
 beta = got["beta"] if two else 1
 
-def wilson(hits, n):  # the roots of (p - x)^2 = z^2 x (1 - x) / n
-    z, p = NormalDist().inv_cdf((1 + level) / 2), hits / n
+def wilson(hits, n, z=NormalDist().inv_cdf((1 + level) / 2)):  # the roots of (p - x)^2 = z^2 x (1 - x) / n
+    p = hits / n
     a, b = 1 + z * z / n, -(2 * p + z * z / n)
     d = math.sqrt(max(0, b * b - 4 * a * p * p))
     return [(-b - d) / (2 * a), (-b + d) / (2 * a)]
 
+def student(dof):  # by Simpson's rule and bisection
+    dof = max(1, math.floor(dof))
+    scale = math.exp(math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2)) / math.sqrt(dof * math.pi)
+    density = lambda angle: scale * math.sqrt(dof) * math.cos(angle) ** (dof - 1)  # t = sqrt(dof) tan(angle)
+    def within(t, n=2000):
+        h = math.atan(t / math.sqrt(dof)) / n
+        return 2 * h / 3 * sum(density(i * h) * (1 if i in (0, n) else 4 if i % 2 else 2) for i in range(n + 1))
+    low, high = 0, 1e4
+    while high - low > 1e-13 * high:
+        t = (low + high) / 2
+        low, high = (t, high) if within(t) < level else (low, t)
+    return low
+
+students = {}
+def t_of(effective):
+    dof = max(1, math.floor(effective - 1))
+    if dof not in students:
+        students[dof] = student(dof)
+    return students[dof]
+
 def rate(clusters):
     clusters = [c for c in clusters if c[1]]
-    hits, n = sum(h for h, _ in clusters), sum(m for _, m in clusters)
+    hits, n, c = sum(h for h, _ in clusters), sum(m for _, m in clusters), len(clusters)
     if not n:
         return None, None
-    p = hits / n
-    if p in (0, 1):
-        return p, wilson(p * len(clusters), len(clusters))
-    effective = n / max(1, sum((h - p * m) ** 2 for h, m in clusters) / (n * p * (1 - p)))
-    return p, wilson(p * effective, effective)
+    p, squares = hits / n, sum((h - hits / n * m) ** 2 for h, m in clusters)
+    if squares < 1e-9 or all(m == 1 and h in (0, 1) for h, m in clusters):
+        return p, wilson(p * c, c)
+    m = n * n / sum(m * m for _, m in clusters)
+    effect = (c * squares / (n * p * (1 - p)) * m / (m - 1) + 0.5) / (c + 0.5)
+    return p, wilson(p * n / effect, n / effect, t_of(m))
+
+def mean_interval(clusters, skewed):
+    n, m = sum(w for _, w in clusters), sum(w for _, w in clusters) ** 2 / sum(w * w for _, w in clusters)
+    if len(clusters) < 2:
+        return None
+    center = sum(s for s, _ in clusters) / n
+    rest = [s - center * w for s, w in clusters]
+    squares, t = sum(r * r for r in rest), t_of(m)
+    error, skew = math.sqrt(squares * m / (m - 1)) / n, sum(r ** 3 for r in rest) / squares ** 1.5
+    if not skewed:
+        return [center - t * error, center + t * error]
+    root = lambda x: math.copysign(abs(x) ** (1 / 3), x)
+    inverse = lambda x: 3 * (root(1 + skew * (x - skew / 6)) - 1) / skew
+    return [center - error * inverse(t), center - error * inverse(-t)]
 
 def philox(seed, stream, index):
     M = 0xFFFFFFFF
@@ -219,17 +254,24 @@ def bootstrap(sums):
         h = q * (len(m) - 1)
         i = min(int(h), len(m) - 2)
         return m[i] + (h - i) * (m[i + 1] - m[i])
-    return [at((1 - level) / 2), at((1 + level) / 2)] if m else None
+    if len(sums) < 2 or not m:
+        return None
+    n = sum(w for _, w in sums) ** 2 / sum(w * w for _, w in sums)
+    tail = math.erfc(t_of(n) * math.sqrt(n / (n - 1) / 2)) / 2
+    return [at(tail), at(1 - tail)]
 
 sides, tallies, margins, sums, loss = {"chosen": [], "rejected": []}, [[], []], [], [], []
-both = []  # margin, chosen, rejected by pair
+whose = {"chosen": [], "rejected": []}  # of sides: the record
+both = []  # margin, chosen, rejected, record by pair
 labelled = 0
-for r in rows:
+for number, r in enumerate(rows):
     done = r.get("completions") or [r["chosen"], r["rejected"]]
     ref = r["logp.ref"] if two else [0] * len(done)
     c = [(p, q, len(t), p - q) for p, q, t in zip(r["logp." + got["policy"]], ref, done)]
     if len(c) == 1:
-        sides["chosen" if r["label"][0] else "rejected"] += c
+        side = "chosen" if r["label"][0] else "rejected"
+        sides[side] += c
+        whose[side].append(number)
         labelled += 1
         continue
     pairs = [(x, y) for i, x in enumerate(c) for y in c[i + 1:]]
@@ -239,10 +281,18 @@ for r in rows:
     m = [beta * (x[3] - y[3]) for x, y in pairs]
     margins += m
     sums.append((sum(m), len(m)))
-    both += [(beta * (x[3] - y[3]), x, y) for x, y in pairs]
+    both += [(beta * (x[3] - y[3]), x, y, number) for x, y in pairs]
     for x, y in pairs:
         sides["chosen"].append(x)
         sides["rejected"].append(y)
+        whose["chosen"].append(number)
+        whose["rejected"].append(number)
+
+def by_record(values, numbers):  # (sum, how many), record by record
+    of = {}
+    for x, number in zip(values, numbers):
+        of.setdefault(number, []).append(x)
+    return [(sum(x), len(x)) for x in of.values()]
 
 def or_none(f, x, least=1):
     return f(x) if len(x) >= least else None
@@ -279,7 +329,7 @@ if two:
     want["loss"] = or_none(mean, [math.log1p(math.exp(-m)) for m in margins])
 want["warnings"] = sys.argv[3].split()
 
-# What is behind it: length, displacement, calibration, KL. Intervals are Wilson's where pairs are records.
+# What is behind it: length, displacement, calibration, KL.
 def outcomes(some):
     m = [x[0] for x in some]
     return {"wins": sum(x > 0 for x in m), "ties": m.count(0), "losses": sum(x < 0 for x in m)}
@@ -289,8 +339,10 @@ def share(t):
 
 length = want["length"] = {}
 for name, test in ("chosen_longer", lambda d: d > 0), ("same_length", lambda d: d == 0), ("chosen_shorter", lambda d: d < 0):
-    t = outcomes([b for b in both if test(b[1][2] - b[2][2])])
-    length[name] = t | {"rate": share(t), "rate_interval": got["length"][name]["rate_interval"]}
+    some = [b for b in both if test(b[1][2] - b[2][2])]
+    decided = [b for b in some if b[0]]
+    length[name] = outcomes(some) | {"rate": share(outcomes(some)),
+                                     "rate_interval": rate(by_record([b[0] > 0 for b in decided], [b[3] for b in decided]))[1]}
 longer, same, shorter = length.values()
 n = len(both)
 total = lambda t: t["wins"] + t["ties"] + t["losses"]
@@ -321,32 +373,31 @@ if two:
         "chosen_rose_rejected_fell": sum(fell(b, False, True) for b in both),
         "chosen_fell_rejected_rose": sum(fell(b, True, False) for b in both),
         "both_fell": sum(fell(b, True, True) for b in both),
-        "chosen_fell": t[0] / n if n else None, "displaced": t[1] / n if n else None} | {
-        k: got["displacement"][k] for k in ("chosen_fell_interval", "displaced_interval")}
+        "chosen_fell": t[0] / n if n else None, "displaced": t[1] / n if n else None,
+        "chosen_fell_interval": rate(by_record([b[1][3] < 0 for b in both], [b[3] for b in both]))[1],
+        "displaced_interval": rate(by_record([b[1][3] < 0 and b[0] > 0 for b in both], [b[3] for b in both]))[1]}
     bins = {}
     for b in both:
         p = 1 / (1 + math.exp(-abs(b[0])))
-        bins.setdefault(min(9, int((p - 0.5) * 20)), []).append((p, (b[0] > 0) + (b[0] == 0) / 2))
+        bins.setdefault(min(9, int((p - 0.5) * 20)), []).append((p, (b[0] > 0) + (b[0] == 0) / 2, b[3]))
     bins = [bins[k] for k in sorted(bins)]
     loss_at = lambda beta: sum(math.log1p(math.exp(-b[0] * beta / got["beta"])) for b in both)
     best = got["calibration"]["best_beta"]
     if best is not None:
         assert loss_at(best) <= min(loss_at(best * 1.2), loss_at(best / 1.2)) + 1e-9
     want["calibration"] = {"best_beta": best, "bins": [
-        {"pairs": len(b), "confidence": mean(p for p, _ in b), "accuracy": mean(r for _, r in b),
-         "accuracy_interval": wilson(sum(r for _, r in b), len(b))} for b in bins],
-        "error": sum(abs(sum(p - r for p, r in b)) for b in bins) / n if n else None}
+        {"pairs": len(b), "confidence": mean(x[0] for x in b), "accuracy": mean(x[1] for x in b),
+         "accuracy_interval": rate(by_record([x[1] for x in b], [x[2] for x in b]))[1]} for b in bins],
+        "error": sum(abs(sum(x[0] - x[1] for x in b)) for b in bins) / n if n else None}
     want["kl"] = {}
-    for side, place in ("chosen", 1), ("rejected", 2):
-        r = [b[place][3] for b in both]
-        columns = {"k1": [x[3] for x in sides[side]], "k2": [x * x / 2 for x in r],
-                   "k3": [math.exp(-x) - 1 + x for x in r]}
+    for side, c in sides.items():
+        r = [x[3] for x in c]
+        columns = {"k1": r, "k2": [x * x / 2 for x in r], "k3": [math.exp(-x) - 1 + x for x in r]}
         want["kl"][side] = {}
         for name, x in columns.items():
-            z = NormalDist().inv_cdf((1 + level) / 2)
-            reach = z * statistics.stdev(x) / len(x) ** 0.5 if len(x) > 1 else None
-            want["kl"][side][name] = mean(x) if x else None
-            want["kl"][side][name + "_interval"] = [mean(x) - reach, mean(x) + reach] if len(x) > 1 else None
+            want["kl"][side][name] = or_none(mean, x)
+            interval = mean_interval(by_record(x, whose[side]), name != "k1")
+            want["kl"][side][name + "_interval"] = [max(0, interval[0]), interval[1]] if interval and name != "k1" else interval
 
 def compare(name, a, b):
     if isinstance(a, dict) and isinstance(b, dict):
