@@ -16,6 +16,7 @@
 #include "io/lines.h"
 
 #define ENOUGH 14   /* bytes of a member's head that are its own: gzip's and the subfield's name */
+#define UNSEEN 1    /* as if of a device's bytes one had been seen that tells nothing */
 #define PATIENCE 10 /* milliseconds between looks at a pipe that holds fewer */
 
 /* What a pipe holds, copied by the kernel; it stays there. Bytes, at most ENOUGH, 0 at the end; -1. */
@@ -71,7 +72,7 @@ static ssize_t peek(int fd, uint8_t *p, bool *pipe)
 		return wait_for_pipe(fd, p);
 	if (S_ISSOCK(s.st_mode))
 		return recv(fd, p, ENOUGH, MSG_PEEK);
-	return S_ISREG(s.st_mode) ? pread(fd, p, ENOUGH, lseek(fd, 0, SEEK_CUR)) : 0;
+	return S_ISREG(s.st_mode) ? pread(fd, p, ENOUGH, lseek(fd, 0, SEEK_CUR)) : UNSEEN;
 }
 
 /* By the first record; whatever is wrong with it is for the reader to say. */
@@ -96,6 +97,7 @@ static bool is_log(const char *path)
 int eval_kind(const char *path, struct err *err)
 {
 	static const uint8_t gzip[4] = {0x1f, 0x8b, 0x08, 0x04};
+	const char *name = strcmp(path, "-") ? path : "stdin";
 	bool pipe = false;
 	uint8_t p[ENOUGH] = {0};
 	int fd = file_open(path, err);
@@ -105,7 +107,10 @@ int eval_kind(const char *path, struct err *err)
 		return -1;
 	n = peek(fd, p, &pipe);
 	if (n < 0)
-		err_sys(err, "%s", strcmp(path, "-") ? path : "stdin");
+		err_sys(err, "%s", name);
+	if (n == 0)
+		n = err_set(err, ERR_CORRUPT,
+			"%s: empty: expected a tensor stream, JSON or a table", name);
 	/* A pipe without a reader would be broken: it stays open for whoever reads it next. */
 	if (!pipe)
 		close(fd);

@@ -230,6 +230,9 @@ int cmd_for_each_record(const char *path,
 			rc = err_at(err, "%s: line %" PRIu64, path, r.line);
 		json_free(row);
 	}
+	if (rc == 0 && lines_blank(in))
+		rc = err_set(err, ERR_CORRUPT, "%s: empty: expected JSON or a table",
+			strcmp(path, "-") ? path : "stdin");
 	lines_close(in);
 	return rc;
 }

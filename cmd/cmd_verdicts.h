@@ -21,7 +21,10 @@ double *cmd_difficulties_read(const struct verdicts *v, const char *path, struct
 int cmd_difficulties_write(
 	const struct verdicts *v, const double *difficulty, const char *path, struct err *err);
 
-/* Calls f for every record of a file; errors get file and line. 0 or -1. */
+/*
+ * Calls f for every record of a file; errors get file and line. A file may have none, as [] or as a table's head alone,
+ * but blank it is ERR_CORRUPT: that is what a program that failed leaves. 0 or -1.
+ */
 int cmd_for_each_record(const char *path,
 	int (*f)(void *context, const struct json *row, struct err *err), void *context,
 	struct err *err);

@@ -1,6 +1,5 @@
 #include "io/lines.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +19,8 @@ struct lines {
 	struct sha256 *digest;
 	char *data;
 	size_t at, end, cap; /* what is not handed out yet: data[at] to data[end] */
-	bool eof;
-	uint64_t line; /* of data[at] */
+	bool eof, blank; /* blank: nothing but white space */
+	uint64_t line;	 /* of data[at] */
 	uint64_t elements;
 	enum place place;
 	struct buf open; /* the brackets around the place in an element that is being scanned */
@@ -399,9 +398,15 @@ static int start(struct lines *l, struct err *err)
 	rc = skip_space(l, err);
 	if (rc < 0)
 		return -1;
+	l->blank = rc == 0;
 	l->place = rc && l->data[l->at] == '[' ? FIRST_ELEMENT : LINES;
 	l->at += l->place == FIRST_ELEMENT;
 	return rc && l->place == LINES ? start_table(l, err) : 0;
+}
+
+bool lines_blank(const struct lines *l)
+{
+	return l->blank;
 }
 
 int lines_next(struct lines *l, struct lines_record *r, struct err *err)

@@ -19,6 +19,7 @@
 #ifndef IO_LINES_H
 #define IO_LINES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ struct lines *lines_open(const char *path, size_t limit, struct sha256 *digest, 
 
 /* 1, 0 at the end of the file, -1. Errors name file and line; a record beyond the limit is ERR_LIMIT. */
 int lines_next(struct lines *l, struct lines_record *r, struct err *err);
+
+/* After lines_next(): is there nothing but white space in the file, neither a record nor [] nor a table's head? */
+bool lines_blank(const struct lines *l);
 
 /*
  * The next line of plain text as it stands, without its line break ("\n" or "\r\n"), blank ones too; instead of

@@ -554,6 +554,10 @@ fails 2 "policy and reference are both 'ref'" evalwin --policy ref pairs.tsz
 evalwin cut.tsz >got 2>err
 [ $? -eq 3 ] && [ ! -s got ]
 ok "exit 3 and no table for a stream that is cut off"
+: >nothing
+fails 3 "nothing: empty: expected a tensor stream, JSON or a table" evalwin nothing
+fails 3 "stdin: empty: expected a tensor stream, JSON or a table" evalwin --beta 0.5 <nothing
+fails 3 "stdin: empty: expected a tensor stream, JSON or a table" sh -c 'false | evalwin --policy x'
 evalwin pairs.tsz >/dev/full 2>err
 [ $? -eq 1 ] && grep -q '^evalwin: stdout: ' err
 ok "exit 1 where the table cannot be written"

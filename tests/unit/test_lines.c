@@ -153,6 +153,32 @@ static void reads_tables(void **state)
 	buf_release(&out);
 }
 
+static void tells_blank_files(void **state)
+{
+	static const struct {
+		const char *text;
+		bool blank;
+	} cases[] = {{"", true}, {" \n\t\r\n", true}, {"\xef\xbb\xbf\n", true}, {"\n[ \n ]", false}, {"a,b\n", false},
+		{"\n{}\n", false}};
+	struct err err = ERR_INIT;
+	struct lines_record r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct lines *l;
+		int rc;
+
+		put(cases[i].text, strlen(cases[i].text));
+		l = lines_open(path, 100, NULL, &err);
+		assert_non_null(l);
+		while ((rc = lines_next(l, &r, &err)) == 1)
+			;
+		assert_int_equal(rc, 0);
+		assert_int_equal(lines_blank(l), cases[i].blank);
+		lines_close(l);
+	}
+}
+
 static void names_faults(void **state)
 {
 	static const struct {
@@ -315,6 +341,7 @@ int main(void)
 		cmocka_unit_test(finds_records),
 		cmocka_unit_test(reads_tables),
 		cmocka_unit_test(reads_plain_lines),
+		cmocka_unit_test(tells_blank_files),
 		cmocka_unit_test(names_faults),
 		cmocka_unit_test(notices_every_cut),
 		cmocka_unit_test(crosses_buffers),
