@@ -23,6 +23,7 @@ enum {
 	FIRST_WINS = 64,
 	FEW_IN_GROUP = 128,
 	UNJUDGED = 256,
+	LENGTH_PULLED = 512,
 };
 
 const struct eval_doubt judged_doubts[] = {
@@ -37,6 +38,9 @@ const struct eval_doubt judged_doubts[] = {
 	{ONE_MODEL, "no-difficulties",
 		"one model and no --difficulty: the length-controlled rate is by length alone, and "
 		"rough"},
+	{LENGTH_PULLED, "length-pulled",
+		"a length-controlled rate, marked !, lies outside its own interval: imagined "
+		"opponents make it, more than verdicts do"},
 	{FIRST_WINS, "position-bias",
 		"the judge prefers one place: its interval does not hold one half"},
 	{UNJUDGED, "unjudged", "some have no verdict: all rates are of the others"},
@@ -57,6 +61,13 @@ int judged_judges(const struct judged *j)
 bool judged_undecided(const struct contest *c)
 {
 	return c->interval.low <= 0.5 && c->interval.high >= 0.5;
+}
+
+bool judged_pulled(const struct contest *c)
+{
+	const struct length_rate *l = &c->controlled;
+
+	return l->percent < l->interval.low || l->percent > l->interval.high;
 }
 
 /* ---- the figures */
@@ -122,6 +133,7 @@ static void find_doubts(struct judged *j)
 
 		j->doubts |= c->rate.items.clusters < ENOUGH ? FEW_ITEMS : 0;
 		j->doubts |= judged_undecided(c) ? UNDECIDED : 0;
+		j->doubts |= judged_pulled(c) ? LENGTH_PULLED : 0;
 		j->doubts |=
 			!isnan(c->controlled.percent) && !j->lengths.difficulty ? ONE_MODEL : 0;
 		ties = ties && c->rate.n_draws == c->rate.n_total;

@@ -38,6 +38,7 @@ extern const struct eval_doubt judged_doubts[];
 const char *judged_name(const struct judged *j, int model);
 
 bool judged_undecided(const struct contest *c); /* the interval holds one half */
+bool judged_pulled(const struct contest *c); /* the rate at even length is outside its interval */
 
 /* Judges to compare with each other: none where there are many, such as people who vote once. */
 int judged_judges(const struct judged *j);

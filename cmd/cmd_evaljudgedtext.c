@@ -30,7 +30,7 @@ static void put_contests(struct buf *out, const struct judged *j)
 		table_add(&t, "%s", judged_name(j, c->model));
 		put_rate(&t, c);
 		table_number(&t, c->rate.length / (double)c->rate.n_total, 0, "");
-		table_number(&t, c->controlled.percent, 2, " %");
+		table_number(&t, c->controlled.percent, 2, judged_pulled(c) ? " %!" : " %");
 		table_interval(&t, c->controlled.interval, 1, 2, " %");
 		table_row(&t);
 	}

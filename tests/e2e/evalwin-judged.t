@@ -121,6 +121,28 @@ warned() { evalwin --json "$1" | grep -q "\"warnings\":\[$2\]"; }
 printf 'a,b,winner\n' >none.csv
 warned none.csv '"no-verdicts"'
 ok "no verdicts"
+echo '[]' | gzip >none.json.gz
+warned none.json.gz '"no-verdicts"'
+ok "... of an empty array"
+gzip -c /dev/null >nothing.gz
+printf ' \n\n' >blank.jsonl
+for file in nothing.gz blank.jsonl; do
+	exits 3 "an empty file: $file" evalwin plain.csv $file
+	says "evalwin: $file: empty: expected JSON or a table" "... said so"
+done
+exits 3 "/dev/null" evalwin </dev/null
+exits 3 "no difficulties" evalwin --difficulty blank.jsonl small.jsonl
+{
+	echo generator_1,generator_2,item,len_output_1,len_output_2,preference
+	i=0
+	while [ $i -lt 60 ]; do # always shorter, and the more so the less it wins
+		less=$((200 + i % 40 * 10))
+		echo "b,m,$i,1000,$((1000 - less)),$((1 + ((less > 390) != (i % 13 == 0))))"
+		i=$((i + 1))
+	done
+} >pulled.csv
+warned pulled.csv '"no-difficulties","length-pulled"' && evalwin pulled.csv | grep -q '^m .* 53.33 %!  *2.23 to 43.00 %$'
+ok "a length-controlled rate outside its interval"
 {
 	printf 'a,b,winner,item\n'
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
