@@ -131,10 +131,12 @@ void reward_add_labelled(struct reward *r, const struct reward_completion *c, bo
 struct stats_interval reward_kl_interval(
 	const struct reward_side *side, enum reward_kl kl, double level)
 {
-	struct stats_interval i;
+	struct stats_interval i = {NAN, NAN};
 
 	if (kl == REWARD_K1)
 		return stats_mean_interval(&side->kl[kl], level);
+	if (kl == REWARD_K3 && stats_sample_sd(&side->ratio) > REWARD_TAME)
+		return i;
 	i = stats_mean_skewed_interval(&side->kl[kl], level);
 	if (i.low < 0)
 		i.low = 0;

@@ -96,8 +96,14 @@ void reward_add_labelled(struct reward *r, const struct reward_completion *c, bo
 double reward_margin(const struct reward *r, const struct reward_completion *chosen,
 	const struct reward_completion *rejected);
 
-/* The interval of the mean of one of them: Student's, and of K2 and K3, which are skewed and never negative,
- * stats_mean_skewed_interval()'s from 0 on. */
+/*
+ * The interval of the mean of one of them: Student's; of K2 and K3, which are skewed and never negative,
+ * stats_mean_skewed_interval()'s from 0 on. NaN for fewer than two records, and of K3 where log-ratios have a
+ * standard deviation above REWARD_TAME nats: the mean is then ruled by completions so rare that no sample of usual
+ * size shows how much it varies.
+ */
+#define REWARD_TAME 0.7
+
 struct stats_interval reward_kl_interval(
 	const struct reward_side *side, enum reward_kl kl, double level);
 

@@ -197,7 +197,7 @@ double stats_mean_value(const struct stats_mean *m)
 	return m->clusters ? m->origin + m->sum / m->weight : NAN;
 }
 
-/* The mean's standard error, the effective number of clusters, and the skewness of the mean. */
+/* The mean's standard error, the effective number of clusters, and, unbiased, the skewness of the mean. */
 static double mean_error(const struct stats_mean *m, double *n, double *skew)
 {
 	const double x = m->sum / m->weight, *c = m->cube;
@@ -205,7 +205,8 @@ static double mean_error(const struct stats_mean *m, double *n, double *skew)
 	double cubes = c[0] - 3 * x * c[1] + 3 * x * x * c[2] - x * x * x * c[3];
 
 	*n = m->weight * m->weight / m->square[2];
-	*skew = squares > 0 ? cubes / pow(squares, 1.5) : 0;
+	*skew = squares > 0 && *n > 2 ? cubes / pow(squares, 1.5) * sqrt(*n * (*n - 1)) / (*n - 2)
+				      : 0;
 	return sqrt(fmax(0, squares) * *n / (*n - 1)) / m->weight;
 }
 

@@ -346,8 +346,8 @@ static void differences_at_edges(void **state)
 
 static void kl_covers(void **state)
 {
-	static const double truth[REWARD_KLS] = {0.4, (0.16 + 0.25) / 2, 0};
-	int hits[REWARD_KLS] = {0};
+	static const double truth[] = {0.4, (0.16 + 0.25) / 2};
+	int hits[COUNT(truth)] = {0};
 
 	(void)state;
 	for (uint64_t run = 0; run < RUNS; run++) {
@@ -355,8 +355,8 @@ static void kl_covers(void **state)
 		struct reward r;
 
 		assert_int_equal(reward_init(&r, &o, &err), 0);
-		/* A ranking counts its first completion twice among the chosen ones, and no more for it. */
-		for (uint64_t i = 0; i < 50; i++) {
+		/* A ranking of three counts the first one twice among the chosen ones, which tells no more. */
+		for (uint64_t i = 0; i < 60; i++) {
 			double a = 0.4 + 0.5 * normal(run, 2 * i),
 			       b = 0.4 + 0.5 * normal(run, 2 * i + 1);
 			const struct reward_completion c[] = {
@@ -364,12 +364,35 @@ static void kl_covers(void **state)
 
 			reward_add_ranking(&r, c, 2 + i % 2);
 		}
-		for (int k = REWARD_K1; k <= REWARD_K2; k++)
+		for (size_t k = REWARD_K1; k < COUNT(truth); k++)
 			hits[k] += holds(reward_kl_interval(&r.chosen, k, 0.95), truth[k]);
 		reward_release(&r);
 	}
 	covers("k1", hits[REWARD_K1], RUNS);
 	covers("k2", hits[REWARD_K2], RUNS);
+}
+
+static void kl_at_edges(void **state)
+{
+	const struct reward_options o = {.reference = true, .beta = 0.1};
+	const struct reward_completion near = {-3, -3.2, 2}, far = {-5, -9, 2};
+	struct reward r;
+
+	(void)state;
+	assert_int_equal(reward_init(&r, &o, &err), 0);
+	for (int n = 0; n < 2; n++) { /* none, and one */
+		for (int k = 0; k < REWARD_KLS; k++) {
+			assert_true(isnan(stats_mean_value(&r.chosen.kl[k])) == (n == 0));
+			assert_true(isnan(reward_kl_interval(&r.chosen, k, 0.95).low));
+		}
+		reward_add_labelled(&r, &near, true);
+	}
+	for (int k = 0; k < REWARD_KLS; k++) /* twice the same */
+		assert_true(reward_kl_interval(&r.chosen, k, 0.95).high > 0);
+	reward_add_labelled(&r, &far, true);
+	assert_true(reward_kl_interval(&r.chosen, REWARD_K2, 0.95).low == 0);
+	assert_true(isnan(reward_kl_interval(&r.chosen, REWARD_K3, 0.95).low));
+	reward_release(&r);
 }
 
 /* ---- judges */
@@ -682,6 +705,7 @@ int main(void)
 		cmocka_unit_test(differences_cover),
 		cmocka_unit_test(differences_at_edges),
 		cmocka_unit_test(kl_covers),
+		cmocka_unit_test(kl_at_edges),
 		cmocka_unit_test(kappa_covers),
 		cmocka_unit_test(kappa_at_edges),
 		cmocka_unit_test(verdicts_cover),
