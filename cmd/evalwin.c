@@ -34,7 +34,7 @@ static const struct cmd_option options[] = {
 	{0, "beta", "B", CMD_REAL, &o.beta, 1e-9, 1e9,
 		.help = "reward a nat of log-ratio (default 0.1)"},
 	{0, "bootstrap", "N", CMD_INT, &o.resamples, 0, 1000000,
-		.help = "resamples for intervals, 0: none (default 1000)"},
+		.help = "resamples for intervals of margins and ratings, 0: none (default 1000)"},
 	{0, "budget", "N", CMD_INT, &o.budget, 0, 0x1p53,
 		.help = "judge: ask at most N times (default: as often as it takes)"},
 	{0, "by", "FIELD", CMD_STRING, &o.by,
