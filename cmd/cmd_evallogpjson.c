@@ -149,16 +149,16 @@ static void json_displacement(struct buf *out, const struct margins *m, double l
 
 static void json_kl(struct buf *out, const struct logp_eval *e, const struct reward *r)
 {
-	static const char *const names[REWARD_KLS] = {"k1", "k2", "k3"};
+	static const char *const names[REWARD_ESTIMATES] = {"k1", "k2", "k3"};
 	const struct reward_side *side[2] = {&r->chosen, &r->rejected};
 
 	eval_json_open(out, "kl", '{');
 	for (int i = 0; i < 2; i++) {
 		eval_json_open(out, i ? "rejected" : "chosen", '{');
-		for (int j = 0; j < REWARD_KLS; j++) {
-			eval_json_number(out, "", names[j], stats_mean_value(&side[i]->kl[j]));
+		for (int j = 0; j < REWARD_ESTIMATES; j++) {
+			eval_json_number(out, "", names[j], stats_mean_value(&side[i]->kl.k[j]));
 			eval_json_interval(out, names[j], "_interval",
-				reward_kl_interval(side[i], j, e->o->level));
+				reward_kl_interval(&side[i]->kl, j, e->o->level));
 		}
 		eval_json_close(out, '}');
 	}

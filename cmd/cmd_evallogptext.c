@@ -204,9 +204,10 @@ static void put_kl(struct buf *out, const struct logp_eval *e, const struct rewa
 	eval_put_heads(&t, e->o->level, heads);
 	for (int i = 0; i < 2; i++) {
 		table_add(&t, "%s", i ? "rejected" : "chosen");
-		for (int j = 0; j < REWARD_KLS; j++) {
-			table_number(&t, stats_mean_value(&side[i]->kl[j]), 4, "");
-			table_interval(&t, reward_kl_interval(side[i], j, e->o->level), 1, 4, "");
+		for (int j = 0; j < REWARD_ESTIMATES; j++) {
+			table_number(&t, stats_mean_value(&side[i]->kl.k[j]), 4, "");
+			table_interval(
+				&t, reward_kl_interval(&side[i]->kl, j, e->o->level), 1, 4, "");
 		}
 		table_row(&t);
 	}

@@ -49,6 +49,23 @@ static void close_record(struct reward_tally *t, const struct reward_tally *befo
 	stats_rate_add(&t->half, wins + ties / 2, wins + ties + losses);
 }
 
+static void add_kl(struct reward_kl *kl, double ratio)
+{
+	kl->open[REWARD_K1] += ratio;
+	kl->open[REWARD_K2] += ratio * ratio / 2;
+	kl->open[REWARD_K3] += exp(-ratio) - 1 + ratio;
+	kl->open_count++;
+}
+
+static void close_kl(struct reward_kl *kl)
+{
+	for (int i = 0; i < REWARD_ESTIMATES; i++) {
+		stats_mean_add(&kl->k[i], kl->open[i], kl->open_count);
+		kl->open[i] = 0;
+	}
+	kl->open_count = 0;
+}
+
 static void add_side(struct reward *r, struct reward_side *side, const struct reward_completion *c)
 {
 	double ratio = c->policy - c->reference;
@@ -61,21 +78,9 @@ static void add_side(struct reward *r, struct reward_side *side, const struct re
 		side->fell += ratio < 0;
 		if (fabs(ratio) > ROUNDING * fmax(1, fabs(c->reference)))
 			r->differs = true;
-		side->open_kl[REWARD_K1] += ratio;
-		side->open_kl[REWARD_K2] += ratio * ratio / 2;
-		side->open_kl[REWARD_K3] += exp(-ratio) - 1 + ratio;
-		side->open++;
+		add_kl(&side->kl, ratio);
 	}
 	side->tokens += c->tokens;
-}
-
-static void close_side(struct reward_side *side)
-{
-	for (int i = 0; i < REWARD_KLS; i++) {
-		stats_mean_add(&side->kl[i], side->open_kl[i], side->open);
-		side->open_kl[i] = 0;
-	}
-	side->open = 0;
 }
 
 static double softplus(double x)
@@ -110,8 +115,8 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 	}
 	close_record(&r->sequence, &sequence);
 	close_record(&r->token, &token);
-	close_side(&r->chosen);
-	close_side(&r->rejected);
+	close_kl(&r->chosen.kl);
+	close_kl(&r->rejected.kl);
 	stats_bootstrap_add(&r->bootstrap, sum, pairs);
 	r->pairs += (uint64_t)pairs;
 	r->records++;
@@ -123,21 +128,28 @@ void reward_add_labelled(struct reward *r, const struct reward_completion *c, bo
 
 	r->empty += c->tokens == 0;
 	add_side(r, side, c);
-	close_side(side);
+	close_kl(&side->kl);
 	r->labelled++;
 	r->records++;
 }
 
+static double ratio_variance(const struct reward_kl *kl)
+{
+	double mean = stats_mean_value(&kl->k[REWARD_K1]);
+
+	return 2 * stats_mean_value(&kl->k[REWARD_K2]) - mean * mean;
+}
+
 struct stats_interval reward_kl_interval(
-	const struct reward_side *side, enum reward_kl kl, double level)
+	const struct reward_kl *kl, enum reward_estimate which, double level)
 {
 	struct stats_interval i = {NAN, NAN};
 
-	if (kl == REWARD_K1)
-		return stats_mean_interval(&side->kl[kl], level);
-	if (kl == REWARD_K3 && stats_sample_sd(&side->ratio) > REWARD_TAME)
+	if (which == REWARD_K1)
+		return stats_mean_interval(&kl->k[which], level);
+	if (which == REWARD_K3 && ratio_variance(kl) > REWARD_TAME * REWARD_TAME)
 		return i;
-	i = stats_mean_skewed_interval(&side->kl[kl], level);
+	i = stats_mean_skewed_interval(&kl->k[which], level);
 	if (i.low < 0)
 		i.low = 0;
 	return i;

@@ -55,18 +55,26 @@ struct reward_tally {
 	struct stats_rate half;	   /* wins and half of the ties, of all pairs */
 };
 
-/* Schulman's estimates of KL(policy, reference) from log-ratios r: r itself; r^2 / 2, of low variance and biased;
- * exp(-r) - 1 + r, never negative. */
-enum reward_kl { REWARD_K1, REWARD_K2, REWARD_K3, REWARD_KLS };
+/*
+ * Estimates of KL(policy, reference) from log-ratios r of completions that the policy wrote (J. Schulman,
+ * "Approximating KL divergence", 2020): r, unbiased; r^2 / 2, biased, of low variance; exp(-r) - 1 + r, unbiased and
+ * never negative.
+ */
+enum reward_estimate { REWARD_K1, REWARD_K2, REWARD_K3, REWARD_ESTIMATES };
+
+struct reward_kl {
+	struct stats_mean
+		k[REWARD_ESTIMATES]; /* records being clusters; empty without a reference */
+	double open[REWARD_ESTIMATES], open_count; /* of the record that is being added */
+};
 
 /* All chosen completions, or all rejected ones. */
 struct reward_side {
 	struct stats_sample score, policy, reference,
-		ratio;			  /* ratio: policy - reference, log-probs */
-	struct stats_mean kl[REWARD_KLS]; /* over records */
-	double open_kl[REWARD_KLS], open; /* of the record that is being added: sums, completions */
-	uint64_t tokens;		  /* counted, of all together */
-	uint64_t fell;			  /* completions with ratio < 0 */
+		ratio; /* ratio: policy - reference, log-probs */
+	struct reward_kl kl;
+	uint64_t tokens; /* counted, of all together */
+	uint64_t fell;	 /* completions with ratio < 0 */
 };
 
 struct reward {
@@ -97,7 +105,7 @@ double reward_margin(const struct reward *r, const struct reward_completion *cho
 	const struct reward_completion *rejected);
 
 /*
- * The interval of the mean of one of them: Student's; of K2 and K3, which are skewed and never negative,
+ * The interval of an estimate: Student's; of K2 and K3, which are skewed and never negative,
  * stats_mean_skewed_interval()'s from 0 on. NaN for fewer than two records, and of K3 where log-ratios have a
  * standard deviation above REWARD_TAME nats: the mean is then ruled by completions so rare that no sample of usual
  * size shows how much it varies.
@@ -105,7 +113,7 @@ double reward_margin(const struct reward *r, const struct reward_completion *cho
 #define REWARD_TAME 0.7
 
 struct stats_interval reward_kl_interval(
-	const struct reward_side *side, enum reward_kl kl, double level);
+	const struct reward_kl *kl, enum reward_estimate which, double level);
 
 /* Sum over all completions by all their counted tokens; NaN without tokens. s: one of side's
  * samples. */

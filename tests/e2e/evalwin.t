@@ -112,9 +112,9 @@ sigmoid(margin) or 1 - it  pairs     said       won      90 % interval
 
 calibration error 35.99 %; no beta from 2^-8 to 2^8 times this one predicts best
 
-KL, had the policy written   mean r      90 % interval   r^2/2     90 % interval  exp(-r)-1+r  90 % interval
-chosen                      -0.3333  -1.6209 to 0.9543  0.2500  0.0422 to 1.1042       0.3245              -
-rejected                    -0.0833  -1.6790 to 1.5123  0.3021  0.0493 to 0.8304       0.2945              -
+KL, had the policy written   mean r      90 % interval   r^2/2     90 % interval  exp(-r)-1+r     90 % interval
+chosen                      -0.3333  -1.6209 to 0.9543  0.2500  0.0422 to 1.1042       0.3245  0.0000 to 1.6891
+rejected                    -0.0833  -1.6790 to 1.5123  0.3021  0.0493 to 0.8304       0.2945                 -
 
 warning: fewer than 30 records with pairs: too few to tell much
 warning: the win rate's interval holds one half: it may be chance
@@ -398,7 +398,7 @@ if two:
         for name, x in columns.items():
             want["kl"][side][name] = or_none(mean, x)
             interval = mean_interval(by_record(x, whose[side]), name != "k1")
-            if name == "k3" and len(r) > 1 and statistics.stdev(r) > 0.7:
+            if name == "k3" and r and statistics.pstdev(r) > 0.7:
                 interval = None
             want["kl"][side][name + "_interval"] = [max(0, interval[0]), interval[1]] if interval and name != "k1" else interval
 

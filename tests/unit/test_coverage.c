@@ -365,7 +365,7 @@ static void kl_covers(void **state)
 			reward_add_ranking(&r, c, 2 + i % 2);
 		}
 		for (size_t k = REWARD_K1; k < COUNT(truth); k++)
-			hits[k] += holds(reward_kl_interval(&r.chosen, k, 0.95), truth[k]);
+			hits[k] += holds(reward_kl_interval(&r.chosen.kl, k, 0.95), truth[k]);
 		reward_release(&r);
 	}
 	covers("k1", hits[REWARD_K1], RUNS);
@@ -381,17 +381,17 @@ static void kl_at_edges(void **state)
 	(void)state;
 	assert_int_equal(reward_init(&r, &o, &err), 0);
 	for (int n = 0; n < 2; n++) { /* none, and one */
-		for (int k = 0; k < REWARD_KLS; k++) {
-			assert_true(isnan(stats_mean_value(&r.chosen.kl[k])) == (n == 0));
-			assert_true(isnan(reward_kl_interval(&r.chosen, k, 0.95).low));
+		for (int k = 0; k < REWARD_ESTIMATES; k++) {
+			assert_true(isnan(stats_mean_value(&r.chosen.kl.k[k])) == (n == 0));
+			assert_true(isnan(reward_kl_interval(&r.chosen.kl, k, 0.95).low));
 		}
 		reward_add_labelled(&r, &near, true);
 	}
-	for (int k = 0; k < REWARD_KLS; k++) /* twice the same */
-		assert_true(reward_kl_interval(&r.chosen, k, 0.95).high > 0);
+	for (int k = 0; k < REWARD_ESTIMATES; k++) /* twice the same */
+		assert_true(reward_kl_interval(&r.chosen.kl, k, 0.95).high > 0);
 	reward_add_labelled(&r, &far, true);
-	assert_true(reward_kl_interval(&r.chosen, REWARD_K2, 0.95).low == 0);
-	assert_true(isnan(reward_kl_interval(&r.chosen, REWARD_K3, 0.95).low));
+	assert_true(reward_kl_interval(&r.chosen.kl, REWARD_K2, 0.95).low == 0);
+	assert_true(isnan(reward_kl_interval(&r.chosen.kl, REWARD_K3, 0.95).low));
 	reward_release(&r);
 }
 
