@@ -177,9 +177,7 @@ static double effective_items(const struct verdicts *v)
 	double squares = 0, battles;
 
 	for (size_t i = 0, end; i < v->n; i = end) {
-		end = i + 1;
-		while (end < v->n && v->all[i].item >= 0 && v->all[end].item == v->all[i].item)
-			end++;
+		end = verdicts_item_end(v, i);
 		battles = (double)(end - i);
 		squares += battles * battles;
 	}

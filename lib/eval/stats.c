@@ -144,7 +144,7 @@ static double observed_effect(const struct stats_rate *r)
 }
 
 /* Clusters are single trials that come out 0 or 1, or all came out alike. */
-static bool are_trials(const struct stats_rate *r)
+static bool is_plain(const struct stats_rate *r)
 {
 	return (r->trials2 == r->trials && r->hits2 == r->hits) || r->hits <= 0 ||
 	       r->hits >= r->trials || observed_effect(r) < ALIKE;
@@ -159,7 +159,7 @@ double stats_rate_effect(const struct stats_rate *r)
 {
 	const double clusters = (double)r->clusters, m = effective_clusters(r);
 
-	if (are_trials(r))
+	if (is_plain(r))
 		return r->trials / clusters;
 	return (clusters * observed_effect(r) * m / (m - 1) + COUNTED_IN) / (clusters + COUNTED_IN);
 }
@@ -169,7 +169,7 @@ struct stats_interval stats_rate_wilson(const struct stats_rate *r, double level
 	if (!(r->trials > 0))
 		return nowhere;
 	return wilson(stats_rate_value(r), r->trials / stats_rate_effect(r),
-		are_trials(r) ? stats_normal_z(level) : student(level, effective_clusters(r)));
+		is_plain(r) ? stats_normal_z(level) : student(level, effective_clusters(r)));
 }
 
 void stats_mean_add(struct stats_mean *m, double sum, double weight)

@@ -109,16 +109,15 @@ struct stats_interval stats_mean_skewed_interval(const struct stats_mean *m, dou
 /*
  * ---- bootstrap of a mean, without keeping the data.
  *
- * Each of the resamples counts each row a number of times drawn from Poisson(1), instead of drawing
- *n rows with replacement: the same distribution but that a resample's size varies, which for a mean
- * vanishes as 1/n (J. Hanley and B. MacGibbon, "Creating non-parametric bootstrap samples using
- *Poisson frequencies", 2006; N. Chamandy et al., "Estimating uncertainty for massive data streams",
- *Google, 2012). Memory: 24 bytes a resample, at any number of rows. Time: some 8 ns a row and
- *resample.
+ * Each of the resamples counts each row a number of times drawn from Poisson(1), instead of drawing n rows with
+ * replacement: the same distribution but that a resample's size varies, which for a mean vanishes as 1/n (J. Hanley
+ * and B. MacGibbon, "Creating non-parametric bootstrap samples using Poisson frequencies", 2006; N. Chamandy et al.,
+ * "Estimating uncertainty for massive data streams", Google, 2012). Memory: 24 bytes a resample, at any number of
+ * rows. Time: some 8 ns a row and resample.
  *
- * A draw depends on (seed, row, resample) only: the same rows in the same order give the same bits,
- *and two statistics bootstrapped over the same rows with one seed are paired. Resample b of row i
- *takes word b % 4 of rng_bits(seed, b / 4, i).
+ * A draw depends on (seed, row, resample) only: the same rows in the same order give the same bits, and two
+ * statistics bootstrapped over the same rows with one seed are paired. Resample b of row i takes word b % 4 of
+ * rng_bits(seed, b / 4, i).
  *
  *	struct stats_bootstrap b;
  *

@@ -89,8 +89,7 @@ void verdicts_sort(struct verdicts *v)
 		qsort(v->all, v->n, sizeof *v->all, by_place);
 }
 
-/* Where the item's verdicts end that begin at i; a verdict without an item is one of its own. */
-static size_t item_end(const struct verdicts *v, size_t i)
+size_t verdicts_item_end(const struct verdicts *v, size_t i)
 {
 	size_t end = i + 1;
 
@@ -137,7 +136,7 @@ void winrate_count(struct winrate *w, const struct verdicts *v, const struct win
 	for (size_t i = 0, end; i < v->n; i = end) {
 		double sum = 0, discrete = 0, n = 0, value;
 
-		end = item_end(v, i);
+		end = verdicts_item_end(v, i);
 		for (size_t j = i; j < end; j++) {
 			const struct verdict *one = &v->all[j];
 
@@ -270,7 +269,7 @@ void verdicts_agreement(const struct verdicts *v, int one, int two, struct agree
 	for (size_t i = 0, end, next; i < v->n; i = end) {
 		uint64_t counts[9] = {0};
 
-		end = item_end(v, i);
+		end = verdicts_item_end(v, i);
 		for (size_t j = i; j < end; j = next) {
 			struct stats_sample of[2] = {{.n = 0}};
 
@@ -306,7 +305,7 @@ void verdicts_position(const struct verdicts *v, struct position *p)
 		uint64_t counts[9] = {0};
 		double hits = 0, trials = 0;
 
-		end = item_end(v, i);
+		end = verdicts_item_end(v, i);
 		for (size_t j = i; j < end; j = next) {
 			struct stats_sample order[2] = {{.n = 0}};
 

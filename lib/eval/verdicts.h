@@ -43,6 +43,9 @@ int verdicts_common_base(const struct verdicts *v);
 /* By item, models and judge: what all below ask for. */
 void verdicts_sort(struct verdicts *v);
 
+/* Where the item's verdicts end that begin at i; a verdict without an item is one of its own. */
+size_t verdicts_item_end(const struct verdicts *v, size_t i);
+
 /* ---- win rates */
 
 /* As alpaca_eval names them; Y. Dubois et al., "Length-Controlled AlpacaEval", 2024. */
