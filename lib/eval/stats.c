@@ -87,11 +87,14 @@ struct stats_interval stats_wilson(double hits, double trials, double level)
 
 double stats_quantile(const double *sorted, size_t n, double q)
 {
-	double at = q * (double)(n - 1);
-	size_t below = (size_t)at;
+	double at = q * ((double)n + 1) - 1;
+	size_t below;
 
 	if (n == 0)
 		return NAN;
+	if (at <= 0)
+		return sorted[0];
+	below = (size_t)at;
 	if (below >= n - 1)
 		return sorted[n - 1];
 	return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);

@@ -32,8 +32,11 @@ double stats_student_t(double level, double dof);
  */
 struct stats_interval stats_wilson(double hits, double trials, double level);
 
-/* The q-quantile (0 <= q <= 1) of n ascending numbers, linear between neighbours: type 7 of Hyndman
- * and Fan (1996), the default of R and numpy. NaN for n = 0. */
+/*
+ * The q-quantile (0 <= q <= 1) of n ascending numbers: the k-th is that of k / (n + 1), with lines between, and the
+ * ends beyond them (type 6 of Hyndman and Fan, 1996). So intervals by resampling are of their level however few
+ * resamples there are; with type 7, the default of R and numpy, they fall short by 2 / n. NaN for n = 0.
+ */
 double stats_quantile(const double *sorted, size_t n, double q);
 
 /* ---- mean and standard deviation, by Welford's recurrence. Zeroed: empty. */

@@ -252,7 +252,7 @@ def bootstrap(sums):
             weight[b] += times * w
     m = sorted(t / w for t, w in zip(total, weight) if w)
     def at(q):
-        h = q * (len(m) - 1)
+        h = min(max(q * (len(m) + 1) - 1, 0), len(m) - 1)
         i = min(int(h), len(m) - 2)
         return m[i] + (h - i) * (m[i + 1] - m[i])
     if len(sums) < 2 or not m:
