@@ -105,8 +105,8 @@ static int draw_frontier(const struct logp_eval *e, struct eval_output *out, str
 	for (size_t i = 0; i < e->n; i++) {
 		const struct reward *r = &e->all[i].reward;
 		struct stats_interval won = stats_rate_wilson(&r->sequence.decided, e->o->level);
-		struct stats_interval kl = stats_sample_interval(&r->chosen.ratio, e->o->level);
-		const struct chart_point p = {.x = stats_sample_mean(&r->chosen.ratio),
+		struct stats_interval kl = stats_sample_interval(&r->chosen.kl.k1, e->o->level);
+		const struct chart_point p = {.x = stats_sample_mean(&r->chosen.kl.k1),
 			.y = 100 * stats_rate_value(&r->sequence.decided),
 			.low = 100 * won.low,
 			.high = 100 * won.high,
