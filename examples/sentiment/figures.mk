@@ -11,16 +11,18 @@ include Makefile
 # Policies: LOSS/BETA, or LOSS alone. The unlikelihood baseline makes chosen completions likelier and ALPHA times as
 # much rejected ones unlikelier, without end: it is slic with a margin that nothing reaches.
 FRONTIER = DPO/0.05 DPO/0.1 DPO/0.5 DPO/1 DPO/5 IPO/0.05 IPO/0.2 IPO/1 unlikelihood/0.05 unlikelihood/0.5 \
-	unlikelihood/1 SFT reference
+	unlikelihood/0.7 unlikelihood/0.9 SFT reference
 RACE     = DPO/0.1 DPO/0.5 SFT reference
 HEAT     = 0.1 0.25 0.5 0.75 1
 
 F = $(OUT)/figures
 S = $(OUT)/scored
 loss_DPO          = --loss sigmoid --beta $(1)
-loss_IPO          = --loss ipo-sum --beta $(1)
+loss_IPO          = --loss ipo_sum --beta $(1)
 loss_SFT          = --loss sft
 loss_unlikelihood = --loss slic --beta 1000000 --nll $(shell awk 'BEGIN { print 1 / $(1) - 1 }')
+SETTINGS_frontier = $(FRONTIER)
+SETTINGS_race     = $(RACE) $(HEAT)
 part = $(word $(1),$(subst /, ,$(2)))
 
 figures: $(F)/frontier.txt $(F)/race.txt
@@ -30,7 +32,7 @@ figures: $(F)/frontier.txt $(F)/race.txt
 # ---- policies, all from the same start and with the same steps
 
 $(F)/%/model.safetensors: $(OUT)/train.ref.tsz $(OUT)/sft/model.safetensors $(OUT)/policy.settings
-	@mkdir -p $(@D)
+	@mkdir -p $(dir $(@D))
 	dpo-step -q -m $(OUT)/sft $(call loss_$(call part,1,$*),$(call part,2,$*)) $(DPO) --seed $(SEED) \
 		$(THREADS_OPTION) -o $(@D) $<
 
@@ -62,7 +64,7 @@ $(S)/%.tsz: $(F)/%/1.scored $(F)/%/1.tsz
 	tstream import -q --head $(@:.tsz=.head) -o $@ $<
 
 # Names of files become those of points and curves.
-$(F)/frontier.txt: $(FRONTIER:%=$(S)/%.tsz)
+$(F)/frontier.txt: $(FRONTIER:%=$(S)/%.tsz) $(OUT)/frontier.settings
 	cd $(S) && evalwin -q --each --policy sample --score score --plot $(abspath $(F))/frontier.svg $(FRONTIER:%=%.tsz) \
 		>$(abspath $@)
 
@@ -73,8 +75,8 @@ $(F)/%.verdicts: $(F)/%.scores $(OUT)/pairs.jsonl
 		awk -v model='$(subst /, ,$(patsubst %/,%,$(dir $*)))' -v temperature=$(notdir $*) -v OFS='\t' \
 		'{ print "chosen", model, ($$2 > $$1 ? "b" : $$2 < $$1 ? "a" : "tie"), NR, temperature }' >$@
 
-$(F)/race.tsv: $(foreach p,$(RACE),$(foreach t,$(HEAT),$(F)/$(p)/$(t).verdicts))
-	printf 'model_a\tmodel_b\twinner\titem\ttemperature\n' | cat - $^ >$@
+$(F)/race.tsv: $(foreach p,$(RACE),$(foreach t,$(HEAT),$(F)/$(p)/$(t).verdicts)) $(OUT)/race.settings
+	printf 'model_a\tmodel_b\twinner\titem\ttemperature\n' | cat - $(filter %.verdicts,$^) >$@
 
 $(F)/race.txt: $(F)/race.tsv
 	evalwin -q --by temperature --plot $(F)/race.svg $< >$@

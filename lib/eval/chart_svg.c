@@ -32,7 +32,8 @@ static const char style[] =
 	"@media(prefers-color-scheme:dark){.c,.f{--i:#e6edf3;--m:#9198a1;--g:#3d444d;--b:#0d1117;"
 	"--s0:#58a6ff;--s1:#f0883e;--s2:#3fb950;--s3:#bc8cff;--s4:#ff7b72;--s5:#39c5cf;--s6:#"
 	"d29922;--s7:#f778ba}}"
-	".c text{fill:var(--i)}.c .m{fill:var(--m)}.c .t{font-weight:600;font-size:15px}"
+	".c text{fill:var(--i)}.c .m{fill:var(--m)}.c .n{fill:var(--s)}.c "
+	".t{font-weight:600;font-size:15px}"
 	".c .g{stroke:var(--g)}.c .a{stroke:var(--m);stroke-dasharray:4 3}"
 	".c .s0{--s:var(--s0)}.c .s1{--s:var(--s1)}.c .s2{--s:var(--s2)}.c .s3{--s:var(--s3)}"
 	".c .s4{--s:var(--s4)}.c .s5{--s:var(--s5)}.c .s6{--s:var(--s6)}.c .s7{--s:var(--s7)}"
@@ -348,10 +349,14 @@ static void put_labels(struct buf *out, const struct frame *f)
 		int n = table_width(label, strlen(label));
 
 		n = n > LABEL_LENGTH ? LABEL_LENGTH + 1 : n;
-		if (n && is_drawn(p) &&
-			chart_labels_place(
+		if (!n || !is_drawn(p) ||
+			!chart_labels_place(
 				&labels, at_x(f, p->x), at_y(f, p->y), n * LETTER, &spot))
-			put_label(out, spot.x, spot.y, "", spot.anchor, label, LABEL_LENGTH);
+			continue;
+		buf_add_fmt(out, "<g class=\"s%d\">", p->series);
+		put_label(out, spot.x, spot.y, c->nseries ? "n" : "", spot.anchor, label,
+			LABEL_LENGTH);
+		buf_add_str(out, "</g>\n");
 	}
 }
 
