@@ -133,6 +133,8 @@ static void put_label(struct buf *out, double x, double y, const char *class, co
 	const char *end = s;
 	uint32_t cp;
 
+	if (!*s)
+		return;
 	for (int i = 0; i < n && *end; i++) {
 		int len = utf8_decode(end, strlen(end), &cp);
 

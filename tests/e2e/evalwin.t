@@ -553,11 +553,15 @@ for m in a b; do
 	done | gzip >$m.annotations.json.gz
 done
 ln -s "$root/examples"
+mkdir dpo ipo
+for beta in dpo/0.1 dpo/0.5 ipo/0.1; do
+	sed 's/logp\.policy/logp.sample/' singles.jsonl | tstream import -o $beta.tsz
+done
 echo '{"prompt":"It was","completions":[" dull"]}' >base.jsonl
 echo '{"prompt":"It was","completions":[" great"]}' >new.jsonl
 echo '{"step":1,"loss":0.5}' >train.log
 sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >commands
-[ "$(wc -l <commands)" -eq 8 ] && sh -e commands >got && [ -s win.svg ] && [ -s report.html ] && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
+[ "$(wc -l <commands)" -eq 9 ] && sh -e commands >got && [ -s win.svg ] && grep -q '>ipo</text>' frontier.svg && [ -s report.html ] && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
 	grep -q '"rewards/margins"' result.json
 ok "the man page's examples"
 
