@@ -395,6 +395,8 @@ int eval_logps(const struct eval_options *o, char *const *paths, int n, struct e
 			rc = read_stream(&e, &e.all[(size_t)i * e.policies], paths + i,
 				o->each ? 1 : n, err);
 	}
+	if (rc == 0 && e.groups.n == 1 && !strcmp(names_get(&e.groups, 0), NO_GROUP))
+		rc = err_set(err, ERR_MISMATCH, "no record has a field '%s'", o->by);
 	if (rc == 0) {
 		logp_put_text(&out->text, &e);
 		logp_put_json(&out->json, &e);

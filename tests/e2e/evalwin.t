@@ -514,6 +514,7 @@ fails 4 "no column 'logp.base' in the stream, which has logp.policy, logp.ref" \
 	evalwin --reference base pairs.tsz
 fails 4 "no column 'logp.policy' in the stream, which has no log-probs: see ref-logp(1)" evalwin plain.tsz
 fails 4 "the stream holds text, whose tokens cannot be counted" evalwin text.tsz
+fails 4 "no record has a field 'topic'" evalwin --by topic singles.tsz
 fails 4 "the stream has no 'meta': records have no field 'score'" evalwin --score score pairs.tsz
 fails 4 "record 0 has not one number for each of its 1 completions in 'other'" evalwin --score other singles.tsz
 fails 2 "--score has no effect on verdicts" evalwin --score x b.jsonl
