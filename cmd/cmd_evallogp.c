@@ -221,6 +221,7 @@ static int add_model(struct logp_eval *e, struct logp_model *m, const struct com
 	return add_pairs(e, m, c, rec->k, err);
 }
 
+/* Those of the record's fields that were asked for. */
 static int read_fields(struct logp_eval *e, struct completions *c, const struct pref_rec *rec,
 	uint64_t record, struct err *err)
 {
@@ -232,12 +233,14 @@ static int read_fields(struct logp_eval *e, struct completions *c, const struct 
 	meta = rec->meta_len ? json_parse(rec->meta, rec->meta_len, err) : NULL;
 	if (rec->meta_len && !meta)
 		return -1;
-	if (e->o->by)
+	if (e->o->by) {
 		c->group = find_group(e, json_get(meta, e->o->by), err);
-	if (e->o->score)
+		rc = c->group < 0 ? -1 : 0;
+	}
+	if (rc == 0 && e->o->score)
 		rc = take_scores(e, json_get(meta, e->o->score), rec, record, c->scores, err);
 	json_free(meta);
-	return rc || (e->o->by && c->group < 0) ? -1 : 0;
+	return rc;
 }
 
 /* A record to all models of a stream. */

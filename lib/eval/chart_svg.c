@@ -107,26 +107,13 @@ static struct frame make_frame(const struct chart *c)
 
 /* ---- parts */
 
-static void put_text(
-	struct buf *out, double x, double y, const char *class, const char *anchor, const char *s)
-{
-	buf_add_fmt(out, "<text x=\"%.1f\" y=\"%.1f\"", x, y);
-	if (*class)
-		buf_add_fmt(out, " class=\"%s\"", class);
-	if (*anchor)
-		buf_add_fmt(out, " text-anchor=\"%s\"", anchor);
-	buf_add_char(out, '>');
-	chart_put_xml(out, s);
-	buf_add_str(out, "</text>\n");
-}
-
 static void put_line(struct buf *out, const char *class, double x1, double y1, double x2, double y2)
 {
 	buf_add_fmt(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
 		class, x1, y1, x2, y2);
 }
 
-/* A label of at most n characters, the whole one as the tooltip of what it stands in. */
+/* A text of at most n characters, the whole one as its tooltip; nothing for an empty one. */
 static void put_label(struct buf *out, double x, double y, const char *class, const char *anchor,
 	const char *s, int n)
 {
@@ -140,8 +127,10 @@ static void put_label(struct buf *out, double x, double y, const char *class, co
 
 		end += len ? len : 1;
 	}
-	buf_add_fmt(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\" text-anchor=\"%s\">", x, y,
-		class, anchor);
+	buf_add_fmt(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"", x, y, anchor);
+	if (*class)
+		buf_add_fmt(out, " class=\"%s\"", class);
+	buf_add_char(out, '>');
 	if (*end) {
 		struct buf cut = BUF_INIT;
 
@@ -176,7 +165,7 @@ static void put_tick(
 	char text[32];
 
 	write_tick(text, value, step);
-	put_text(out, x, y, "m", anchor, text);
+	put_label(out, x, y, "m", anchor, text, sizeof text);
 }
 
 /* How many ticks apart numbers below an axis must be, so as not to run into each other. */
@@ -187,7 +176,7 @@ static int tick_stride(const struct frame *f)
 
 	write_tick(low, f->x.low, f->x.step);
 	write_tick(high, f->x.high, f->x.step);
-	return (int)ceil(((double)fmax(strlen(low), strlen(high)) * LETTER + LETTER) / space);
+	return (int)ceil((fmax((double)strlen(low), (double)strlen(high)) + 1) * LETTER / space);
 }
 
 static void put_axes(struct buf *out, const struct frame *f)
