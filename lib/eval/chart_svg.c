@@ -10,7 +10,7 @@
 /* Sizes in units of the drawing, which is scaled to the width there is; a phone shows 5 as 4 pixels. */
 #define WIDTH 400
 #define LEFT 56
-#define LABELS 164 /* of rows */
+#define LABELS 172 /* of rows */
 #define RIGHT 24
 #define TOP 40
 #define BOTTOM 52
@@ -113,16 +113,18 @@ static void put_line(struct buf *out, const char *class, double x1, double y1, d
 		class, x1, y1, x2, y2);
 }
 
-/* A text of at most n characters, the whole one as its tooltip; nothing for an empty one. */
+/* A text of at most n characters, of a longer one the beginning, and the whole as its tooltip; nothing for an
+ * empty one. */
 static void put_label(struct buf *out, double x, double y, const char *class, const char *anchor,
 	const char *s, int n)
 {
 	const char *end = s;
+	bool cuts = table_width(s, strlen(s)) > n;
 	uint32_t cp;
 
 	if (!*s)
 		return;
-	for (int i = 0; i < n && *end; i++) {
+	for (int i = 0; cuts && i < n - 1 && *end; i++) {
 		int len = utf8_decode(end, strlen(end), &cp);
 
 		end += len ? len : 1;
@@ -131,7 +133,7 @@ static void put_label(struct buf *out, double x, double y, const char *class, co
 	if (*class)
 		buf_add_fmt(out, " class=\"%s\"", class);
 	buf_add_char(out, '>');
-	if (*end) {
+	if (cuts) {
 		struct buf cut = BUF_INIT;
 
 		buf_add(&cut, s, (size_t)(end - s));
@@ -339,7 +341,7 @@ static void put_labels(struct buf *out, const struct frame *f)
 		const char *label = chart_text(c, p->label);
 		int n = table_width(label, strlen(label));
 
-		n = n > LABEL_LENGTH ? LABEL_LENGTH + 1 : n;
+		n = n > LABEL_LENGTH ? LABEL_LENGTH : n;
 		if (!n || !is_drawn(p) ||
 			!chart_labels_place(
 				&labels, at_x(f, p->x), at_y(f, p->y), n * LETTER, &spot))
