@@ -19,6 +19,7 @@
 #define LEGEND 20
 #define LEGEND_LENGTH 22 /* characters */
 #define LABEL_LENGTH 19	 /* characters */
+#define FILE_SCALE 1.25	 /* of a drawing in a file of its own */
 #define LETTER 7.5	 /* the width of most, on average */
 #define BOLD_LETTER 9	 /* of titles */
 #define DOTS 24		 /* a line of no more points shows them */
@@ -39,7 +40,7 @@ static const char style[] =
 	".c .s4{--s:var(--s4)}.c .s5{--s:var(--s5)}.c .s6{--s:var(--s6)}.c .s7{--s:var(--s7)}"
 	".c .l{fill:none;stroke:var(--s);stroke-width:2;stroke-linejoin:round}.c "
 	".w{stroke:var(--s);stroke-width:2}"
-	".c .p{fill:var(--s)}.c .k{fill:var(--b)}.f{background:var(--b)}"
+	".c .p{fill:var(--s)}.c .k{fill:var(--b)}.f{background:var(--b);max-width:100%;height:auto}"
 	"</style>";
 
 void chart_put_xml(struct buf *out, const char *s)
@@ -377,13 +378,16 @@ static void put_chart(const struct chart *c, double top, struct buf *out)
 	buf_add_str(out, "</g>\n");
 }
 
-/* file: it stands alone, and the page is its own. */
+/* file: it stands alone, as wide as it likes to be and the window is, and the page is its own. */
 static void open_svg(struct buf *out, bool file, double tall, const char *title)
 {
 	buf_add_fmt(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\"%s role=\"img\" "
-		"aria-label=\"",
-		WIDTH, tall, file ? " class=\"f\"" : "");
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" role=\"img\"",
+		WIDTH, tall);
+	if (file)
+		buf_add_fmt(out, " class=\"f\" width=\"%.0f\" height=\"%.0f\"", WIDTH * FILE_SCALE,
+			tall * FILE_SCALE);
+	buf_add_str(out, " aria-label=\"");
 	chart_put_xml(out, title);
 	buf_add_fmt(out, "\">\n%s\n", style);
 }
