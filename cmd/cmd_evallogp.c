@@ -11,7 +11,8 @@
 #include "io/prefreader.h"
 
 #define MAX_GROUPS 1000
-#define NO_GROUP "-" /* of records without the field */
+#define NO_GROUP "-"	 /* of records without the field */
+#define SAMPLES "sample" /* lm-sample's column, of what it wrote */
 
 const struct eval_doubt logp_doubts[] = {
 	{REWARD_NO_PAIRS, "no-pairs", "there are no pairs: nothing can be said of win rates"},
@@ -28,6 +29,9 @@ const struct eval_doubt logp_doubts[] = {
 	{LOGP_ALL_WON, "all-won", "all pairs are won: no beta is the best one"},
 	{LOGP_SAME_POLICIES, "same-policies",
 		"two policies have the same margins: one model was scored twice"},
+	{LOGP_SAMPLES, "samples",
+		"samples, unless they were ranked, are in no order: pairs and win rates of them "
+		"mean nothing"},
 	{LOGP_FEW_IN_GROUP, "few-in-group",
 		"a group has fewer than 30 records with pairs: too few to tell much"},
 	{0},
@@ -40,6 +44,8 @@ unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
 
 	if (e->policies > 1 && r->pairs > reward_paired(r))
 		doubts |= LOGP_RANKINGS;
+	if (r->pairs && !strcmp(m->policy, SAMPLES))
+		doubts |= LOGP_SAMPLES;
 	if (e->reference && r->pairs && r->sequence.wins == r->pairs)
 		doubts |= LOGP_ALL_WON;
 	if (m->paired.margins.n && m->paired.margins.mean == 0 && m->paired.margins.m2 == 0)

@@ -43,6 +43,7 @@ enum {
 	LOGP_ALL_WON = 1 << 17,
 	LOGP_FEW_IN_GROUP = 1 << 18,
 	LOGP_SAME_POLICIES = 1 << 19,
+	LOGP_SAMPLES = 1 << 20,
 };
 
 extern const struct eval_doubt logp_doubts[];

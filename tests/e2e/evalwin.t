@@ -417,6 +417,14 @@ tstream head --json few.tsz >head.json && tstream import --head head.json -o non
 figures_warned none.tsz '"no-pairs"' && evalwin none.tsz | grep -q '^reward  *-  *-  *-   -$'
 ok "a stream without records"
 
+sed 's/logp\.policy/logp.sample/' rankings.jsonl | tstream import -o ranked.tsz
+evalwin --policy sample ranked.tsz >got && grep -q '^warning: samples, unless they were ranked, are in no order' got
+ok "warnings: pairs of samples"
+sed 's/"logp.policy":[^]]*/"logp.policy":[-2.000001,-3/; s/"logp.ref":[^]]*/"logp.ref":[-2,-3/' few.jsonl |
+	tstream import -o rounding.tsz
+evalwin rounding.tsz >got && grep -q '^all, by record  *0.0000  *0.0000 to 0.0000 ' got
+ok "no minus zero"
+
 # ---- inputs
 
 evalwin --json pairs.tsz >one && evalwin --json <pairs.tsz >two && evalwin --json -@ 1 - <pairs.tsz >three
