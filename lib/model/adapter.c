@@ -257,8 +257,8 @@ bool adapter_of(const struct model *m, enum role role, int layer, struct adapter
 	row = skip / (size_t)in;
 	sizes_of(m, p, &all, &in);
 	*part = (struct adapter_part){
-		.a = {a->weights + t->a, t->rank, in, false, MAT_F32, NULL},
-		.b = {a->weights + t->b + row * (size_t)t->rank, out, t->rank, false, MAT_F32, NULL},
+		.a = {a->weights + t->a, t->rank, in, false, MAT_F32, NULL, NULL},
+		.b = {a->weights + t->b + row * (size_t)t->rank, out, t->rank, false, MAT_F32, NULL, NULL},
 		.scale = t->scale,
 		.grad_a = t->a,
 		.grad_b = t->b + row * (size_t)t->rank,
@@ -277,10 +277,10 @@ bool adapter_of(const struct model *m, enum role role, int layer, struct adapter
 static void refresh(const struct adapter *a, const struct adapter_mat *t, const struct mat *w, const struct ops *ops)
 {
 	const int64_t r = t->rank, out = w->out;
-	const struct mat ma = {a->weights + t->a, r, w->in, false, MAT_F32, NULL};
+	const struct mat ma = {a->weights + t->a, r, w->in, false, MAT_F32, NULL, NULL};
 	const float *b = a->weights + t->b;
 	float *wa = a->scratch, *baa = wa + r * out, *aa = baa + out * r; /* [r, out], [out, r], [r, r] */
-	const struct mat maa = {aa, r, r, false, MAT_F32, NULL};
+	const struct mat maa = {aa, r, r, false, MAT_F32, NULL, NULL};
 
 	ops->linear_forward(ops, wa, out, ma.data, w->in, w, NULL, r, false);
 	ops->linear_forward(ops, aa, r, ma.data, w->in, &ma, NULL, r, false);

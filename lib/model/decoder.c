@@ -2,6 +2,7 @@
 #include "model/decoder.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "model/decoder_impl.h"
@@ -36,27 +37,90 @@ static int64_t chunk_of(const struct arch *a, int64_t counted)
 	return counted < chunk ? counted : chunk;
 }
 
-/* All but a layer's input. */
-static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *a, int64_t rows)
-{
-	int64_t q = q_width(a), kv = kv_width(a), e = rows * a->hidden, parts = a->norm_by_head ? a->heads : 1;
-	bool qk = arch_tensor(a, ROLE_QNORM), post1 = arch_tensor(a, ROLE_POST1), post2 = arch_tensor(a, ROLE_POST2);
+/* A layer's buffer: floats a row, whether the arch has it, and whether it is for other parts' rows to see. */
+struct field {
+	float **at;
+	int64_t width;
+	bool used, shared;
+};
 
-	y->stat1 = place(p, 2 * rows, arch_tensor(a, ROLE_NORM1));
-	y->raw = place(p, rows * (q + kv), qk);
-	y->qstat = place(p, 2 * rows * parts, qk);
-	y->kstat = place(p, 2 * rows * parts, qk);
-	y->qkv = place(p, rows * (q + 2 * kv), true);
-	y->lse = place(p, rows * a->heads, true);
-	y->attended = place(p, rows * q, true);
-	y->out1 = place(p, e, post1);
-	y->post1 = place(p, 2 * rows, post1);
-	y->mid = place(p, e, true);
-	y->stat2 = place(p, 2 * rows, arch_tensor(a, ROLE_NORM2));
-	y->up = place(p, rows * a->inner, true);
-	y->gate = place(p, rows * a->inner, arch_gated(a));
-	y->out2 = place(p, e, post2);
-	y->post2 = place(p, 2 * rows, post2);
+#define FIELDS 16
+
+/* All but a layer's input, which is the last. */
+static void list_fields(struct field f[FIELDS], struct layer *y, const struct arch *a)
+{
+	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden, parts = a->norm_by_head ? a->heads : 1;
+	bool qk = arch_tensor(a, ROLE_QNORM), post1 = arch_tensor(a, ROLE_POST1), post2 = arch_tensor(a, ROLE_POST2);
+	const struct field all[FIELDS] = {
+		{&y->stat1, 2, arch_tensor(a, ROLE_NORM1), false},
+		{&y->raw, q + kv, qk, false},
+		{&y->qstat, 2 * parts, qk, false},
+		{&y->kstat, 2 * parts, qk, false},
+		{&y->qkv, q + 2 * kv, true, true},
+		{&y->lse, a->heads, true, true},
+		{&y->attended, q, true, true},
+		{&y->out1, e, post1, false},
+		{&y->post1, 2, post1, false},
+		{&y->mid, e, true, false},
+		{&y->stat2, 2, arch_tensor(a, ROLE_NORM2), false},
+		{&y->up, a->inner, true, false},
+		{&y->gate, a->inner, arch_gated(a), false},
+		{&y->out2, e, post2, false},
+		{&y->post2, 2, post2, false},
+		{&y->x, e, true, true},
+	};
+
+	memcpy(f, all, sizeof all);
+}
+
+void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from, int64_t slot, struct decoder *part,
+	struct layer *part_y)
+{
+	const struct arch *a = &d->m->arch;
+	int64_t held = slot * d->ops->part(d->ops, d->pass_rows);
+	struct field f[FIELDS];
+
+	*part_y = *y;
+	list_fields(f, part_y, a);
+	for (int i = 0; i < FIELDS; i++)
+		if (*f[i].at)
+			*f[i].at += f[i].width * (f[i].shared || d->memory != DECODER_FORGET ? from : held);
+	*part = *d;
+	part->normed += held * a->hidden;
+	part->acted += held * a->inner;
+	part->low += held * d->low_width;
+	part->wet += held * d->wet_width;
+	part->wide += held * d->wide_width;
+	for (int i = 0; i < a->rotations; i++)
+		part->turn[i] += from * a->rotation[i].dim;
+	part->drop.first += from;
+}
+
+static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *a, int n, int64_t rows)
+{
+	struct field f[FIELDS];
+
+	list_fields(f, y, a);
+	for (int i = FIELDS - n; i < FIELDS; i++)
+		*f[i].at = place(p, rows * f[i].width, f[i].used);
+}
+
+/* Room for the tiles of as many of a layer's matrices as are needed at a time. */
+static void lay_out_tiles(struct decoder *d, struct placer *p)
+{
+	int64_t most = 0;
+
+	for (int half = 0; half < 2; half++) {
+		int64_t n = 0;
+
+		for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
+			struct mat w = model_mat(d->m, *role, 0);
+
+			n += w.data ? d->ops->tiles(d->ops, &w) : 0;
+		}
+		most = larger(most, n);
+	}
+	d->tiles = (uint16_t *)place(p, most / 2, most > 0);
 }
 
 static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
@@ -71,9 +135,12 @@ static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
 			in = larger(in, w.in);
 			out = larger(out, w.out);
 		}
-	d->low = place(p, t ? rows * adapter_rank(t) : 0, t);
-	d->wet = place(p, rows * in, t && d->memory != DECODER_FORGET && t->o.dropout > 0);
-	d->wide = place(p, rows * out, t && t->o.dora);
+	d->low_width = t ? adapter_rank(t) : 0;
+	d->wet_width = t && d->memory != DECODER_FORGET && t->o.dropout > 0 ? in : 0;
+	d->wide_width = t && t->o.dora ? out : 0;
+	d->low = place(p, rows * d->low_width, d->low_width > 0);
+	d->wet = place(p, rows * d->wet_width, d->wet_width > 0);
+	d->wide = place(p, rows * d->wide_width, d->wide_width > 0);
 	d->dgain = place(p, out, t && t->o.dora);
 }
 
@@ -82,22 +149,22 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 {
 	const struct arch *a = &d->m->arch;
 	int64_t e = rows * a->hidden, inner = rows * a->inner;
+	int64_t parts = larger(rows, d->ops->slots(d->ops, rows) * d->ops->part(d->ops, rows));
 	bool train = d->memory != DECODER_FORGET;
 	struct placer p = {.block = d->block};
 
 	for (int64_t l = 0; l < (train ? a->layers : 1); l++) {
-		if (l == 0 || d->memory == DECODER_KEEP)
-			lay_out_layer(&d->layer[l], &p, a, rows);
-		else
+		if (l > 0)
 			d->layer[l] = d->layer[0];
-		d->layer[l].x = place(&p, e, true);
+		lay_out_layer(&d->layer[l], &p, a, l == 0 || d->memory == DECODER_KEEP ? FIELDS : 1, parts);
 	}
+	lay_out_tiles(d, &p);
 	for (int i = 0; i < a->rotations; i++)
 		d->turn[i] = place(&p, rows * a->rotation[i].dim, true);
 	d->last = place(&p, e, true);
 	d->last_stat = place(&p, 2 * rows, true);
-	d->normed = place(&p, e, true);
-	d->acted = place(&p, inner, true);
+	d->normed = place(&p, parts * a->hidden, true);
+	d->acted = place(&p, parts * a->inner, true);
 	d->head = place(&p, counted * a->hidden, true);
 	d->logits = place(&p, chunk_of(a, counted) * a->vocab, true);
 	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
@@ -110,7 +177,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->dup = place(&p, inner, train);
 	d->dgate = place(&p, inner, train && arch_gated(a));
 	d->dhead = place(&p, counted * a->hidden, train);
-	lay_out_adapter(d, &p, rows);
+	lay_out_adapter(d, &p, parts);
 	return p.at;
 }
 

@@ -137,10 +137,7 @@ static void attend(struct decoder *d, struct layer *y, int l, const struct pack 
 	const struct qkv at = decoder_qkv(a);
 	const struct attention sizes = decoder_attention(a, l);
 	const struct spans s = decoder_spans(p);
-	const struct input in = decoder_attention_input(a, y);
 
-	project(d, y, decoder_read(d, &in, l, p->rows), l, p->rows);
-	decoder_turn(d, y->qkv, l, p->rows, false);
 	if (d->past)
 		d->ops->keep(d->ops, y->qkv + at.k, y->qkv + at.v, &sizes, d->past, decoder_part(a, l), p->rows);
 	if (d->alone)
@@ -149,7 +146,6 @@ static void attend(struct decoder *d, struct layer *y, int l, const struct pack 
 	else
 		d->ops->attend_forward(d->ops, y->attended, y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes,
 			&s, d->scratch);
-	add_half(d, y->mid, y->x, y->attended, ROLE_OUT, ROLE_POST1, y->out1, y->post1, l, p->rows);
 }
 
 void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows)
@@ -178,10 +174,73 @@ static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *
 	add_half(d, out, y->mid, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows);
 }
 
+/* ---- a layer, but for attention part by part */
+
+struct walk {
+	struct decoder *d;
+	struct layer *y;
+	int l;
+	float *out;
+};
+
+static void before_attention(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	const struct walk *w = arg;
+	struct decoder d;
+	struct layer y;
+
+	decoder_slice(w->d, w->y, from, slot, &d, &y);
+	const struct input in = decoder_attention_input(&d.m->arch, &y);
+
+	project(&d, &y, decoder_read(&d, &in, w->l, n), w->l, n);
+	decoder_turn(&d, y.qkv, w->l, n, false);
+}
+
+static void behind_attention(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	const struct walk *w = arg;
+	struct decoder d;
+	struct layer y;
+
+	decoder_slice(w->d, w->y, from, slot, &d, &y);
+	add_half(&d, y.mid, y.x, y.attended, ROLE_OUT, ROLE_POST1, y.out1, y.post1, w->l, n);
+	mlp(&d, &y, w->l, n, w->out ? w->out + from * d.m->arch.hidden : NULL);
+}
+
+static const enum role before[] = {ROLE_Q, ROLE_K, ROLE_V, ROLE_QKV, ROLE_COUNT};
+static const enum role behind[] = {ROLE_OUT, ROLE_GATE, ROLE_UP, ROLE_DOWN, ROLE_COUNT};
+const enum role *const decoder_halves[2] = {before, behind};
+
+/* Rows that are alone split outputs instead, and read each matrix once. */
+static void each_part(struct walk *w, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
+{
+	struct decoder *d = w->d;
+	uint16_t *to = d->tiles;
+
+	memset(d->tiled, 0, sizeof d->tiled);
+	if (d->alone) {
+		do_part(w, 0, d->pass_rows, 0);
+		return;
+	}
+	for (const enum role *role = decoder_halves[half]; to && *role != ROLE_COUNT; role++) {
+		struct mat m = model_mat(d->m, *role, w->l);
+
+		if (m.data) {
+			d->ops->tile(d->ops, to, &m);
+			d->tiled[*role] = to;
+			to += d->ops->tiles(d->ops, &m);
+		}
+	}
+	d->ops->each_part(d->ops, d->pass_rows, do_part, w);
+}
+
 void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack *p, float *out)
 {
+	struct walk w = {d, y, l, out};
+
+	each_part(&w, 0, before_attention);
 	attend(d, y, l, p);
-	mlp(d, y, l, p->rows, out);
+	each_part(&w, 1, behind_attention);
 }
 
 void decoder_logits(struct decoder *d, int64_t first, int64_t n)
@@ -261,6 +320,7 @@ void decoder_walk(struct decoder *d, const struct pack *p)
 	const struct ops *ops = d->ops;
 	struct mat embed = model_mat(d->m, ROLE_EMBED, 0), places = model_mat(d->m, ROLE_PLACES, 0);
 
+	d->pass_rows = p->rows;
 	set_turns(d, p);
 	adapter_refresh(d->m, ops_find("cpu"));
 	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);

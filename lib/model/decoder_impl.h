@@ -39,10 +39,14 @@ struct decoder {
 	/* Of a pass that generates: what its rows see and where they are kept; else NULL. */
 	const struct past *past;
 	bool alone; /* each row by itself, with its past */
+	int64_t pass_rows; /* of the pass that is on */
+	uint16_t *tiles;   /* of matrices that several parts read; each role's in tiled */
+	const uint16_t *tiled[ROLE_COUNT];
 	struct past *pasts;
 	size_t pasts_cap;
 	struct pack next;
 	float *low, *wet, *wide, *dgain; /* an adapter's: [rows, rank], [rows, in], [rows, out], [out] */
+	int64_t low_width, wet_width, wide_width; /* 0: without */
 	struct dropout drop;		 /* of this pass */
 	struct pack split; /* instead of the last pass's pack, where its prompts could not be shared */
 	bool is_split;
@@ -75,6 +79,16 @@ struct spans decoder_spans(const struct pack *p);
 
 /* The sizes of a role's norm. That of queries or keys reads rows of y->raw and writes rows of y->qkv. */
 struct norm decoder_norm(const struct arch *a, enum role role);
+
+/* The matrices before attention and those behind it; each list ends with ROLE_COUNT. */
+extern const enum role *const decoder_halves[2];
+
+/*
+ * The decoder and a layer's buffers for the rows of a part, from from on, that a slot has (ops->each_part()). What of a
+ * row is not kept for others to see is in the slot's share.
+ */
+void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from, int64_t slot, struct decoder *part,
+	struct layer *part_y);
 
 /* What attention and the MLP read: the norm by which they do, and of what; ROLE_COUNT: no norm. */
 struct input {

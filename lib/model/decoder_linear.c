@@ -51,6 +51,7 @@ void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float 
 	struct mat w = model_mat(d->m, role, l);
 	struct adapter_part t;
 
+	w.tiles = d->tiled[role];
 	if (!adapter_of(d->m, role, l, &t)) {
 		decoder_product(d, y, ldy, x, &w, bias, rows, add);
 		return;

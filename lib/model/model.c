@@ -341,7 +341,7 @@ struct mat model_param_mat(const struct model *m, const struct param *p)
 	const struct values *v = &m->values[p - m->params.param];
 	bool in_first = m->arch.in_first && role_in_layer(p->role);
 
-	return (struct mat){v->data, p->shape[in_first], p->shape[!in_first], in_first, v->type, v->scale};
+	return (struct mat){v->data, p->shape[in_first], p->shape[!in_first], in_first, v->type, v->scale, NULL};
 }
 
 struct mat model_mat(const struct model *m, enum role role, int layer)

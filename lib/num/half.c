@@ -117,22 +117,42 @@ static void gemm(const struct ops *ops, int64_t m, int64_t n, int64_t k, const u
 				half_depth(k), c + i * ldc + j, ldc, add);
 }
 
+int64_t half_tiles(const struct mat *w)
+{
+	return round_up(w->out, HALF_LINES) * half_depth(w->in);
+}
+
+static void make_all_lines(const struct ops *ops, uint16_t *to, const struct mat *w, bool rows, int64_t from, int64_t n,
+	int64_t k)
+{
+#pragma omp parallel for schedule(dynamic)
+	for (int64_t j = 0; j < n; j += LINES)
+		make_lines(ops, to + j * half_depth(k), w, rows, from + j, least(LINES, n - j), k);
+}
+
+void half_tile(const struct ops *ops, uint16_t *to, const struct mat *w)
+{
+	make_all_lines(ops, to, w, !w->in_first, 0, w->out, w->in);
+}
+
 bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,
 	float *c, int64_t ldc, bool add)
 {
 	int64_t n = turned ? w->in : w->out, k = turned ? w->out : w->in, step = lines_of(CHUNK, k, n, MAT_BLOCK);
-	bool by_rows = w->in_first == turned;
 
-	if (!make(ops, &mine.left, a, lda, rows, k, true, false) || !reserve(&mine.weights, step, k))
+	if (!make(ops, &mine.left, a, lda, rows, k, true, false))
+		return false;
+	if (w->tiles && !turned) {
+		gemm(ops, rows, n, k, mine.left.data, w->tiles, c, ldc, add);
+		return true;
+	}
+	if (!reserve(&mine.weights, step, k))
 		return false;
 	for (int64_t from = 0; from < n; from += step) {
 		int64_t wide = least(step, n - from);
-		uint16_t *to = mine.weights.data;
 
-#pragma omp parallel for schedule(dynamic)
-		for (int64_t j = 0; j < wide; j += LINES)
-			make_lines(ops, to + j * half_depth(k), w, by_rows, from + j, least(LINES, wide - j), k);
-		gemm(ops, rows, wide, k, mine.left.data, to, c + from, ldc, add);
+		make_all_lines(ops, mine.weights.data, w, w->in_first == turned, from, wide, k);
+		gemm(ops, rows, wide, k, mine.left.data, mine.weights.data, c + from, ldc, add);
 	}
 	return true;
 }

@@ -17,6 +17,10 @@ void half_hold(const float *x);
 bool half_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,
 	float *c, int64_t ldc, bool add);
 
+/* ops->tiles() and ops->tile(). */
+int64_t half_tiles(const struct mat *w);
+void half_tile(const struct ops *ops, uint16_t *to, const struct mat *w);
+
 /* c[m, n] += a[rows, m] transposed times b[rows, n]. */
 bool half_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
 	int64_t n, int64_t rows);

@@ -13,6 +13,9 @@
 #define COLUMNS 64
 #define ELEMENTS 16384
 #define ALONE 65536 /* multiplications that are done sooner than other threads are called */
+#define PARTS 4	       /* for each thread, of rows that one takes through several operations, */
+#define PART_LEAST 32  /* of so many rows */
+#define PART_MOST 256  /* at most */
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
 
@@ -99,6 +102,46 @@ static void hold(const struct ops *ops, const float *x)
 {
 	if (ops->half)
 		half_hold(x);
+}
+
+static int64_t tiles(const struct ops *ops, const struct mat *w)
+{
+	return ops->half ? half_tiles(w) : 0;
+}
+
+static void tile(const struct ops *ops, uint16_t *to, const struct mat *w)
+{
+	if (ops->half)
+		half_tile(ops, to, w);
+}
+
+/* What comes out in BF16 does not depend on the other rows, so that parts may be as many as the threads want. */
+static int64_t part_rows(const struct ops *ops, int64_t rows)
+{
+	int64_t even = rows / (PARTS * omp_get_max_threads());
+
+	if (!ops->half)
+		return rows;
+	return even < PART_LEAST ? PART_LEAST : even > PART_MOST ? PART_MOST : even / PART_LEAST * PART_LEAST;
+}
+
+static int64_t slots(const struct ops *ops, int64_t rows)
+{
+	return part_rows(ops, rows) < rows ? omp_get_max_threads() : 1;
+}
+
+static void each_part(const struct ops *ops, int64_t rows,
+	void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg)
+{
+	int64_t part = part_rows(ops, rows);
+
+	if (part >= rows) {
+		do_part(arg, 0, rows, 0);
+		return;
+	}
+#pragma omp parallel for schedule(dynamic)
+	for (int64_t from = 0; from < rows; from += part)
+		do_part(arg, from, least(part, rows - from), omp_get_thread_num());
 }
 
 static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
@@ -438,14 +481,14 @@ static void blend(const struct ops *ops, float *y, const float *x, float keep, i
 /* Part by part, and the parts' sums in order: the same at any number of threads. */
 static double sum_squares(const struct ops *ops, const float *x, int64_t n)
 {
-	enum { PARTS = 256 };
-	double part[PARTS], sum = 0;
-	int64_t size = (n + PARTS - 1) / PARTS;
+	enum { SUMS = 256 };
+	double part[SUMS], sum = 0;
+	int64_t size = (n + SUMS - 1) / SUMS;
 
 #pragma omp parallel for
-	for (int64_t i = 0; i < PARTS; i++)
+	for (int64_t i = 0; i < SUMS; i++)
 		part[i] = i * size < n ? ops->kernels->sum_squares(x, i * size, least((i + 1) * size, n)) : 0;
-	for (int i = 0; i < PARTS; i++)
+	for (int i = 0; i < SUMS; i++)
 		sum += part[i];
 	return sum;
 }
@@ -490,7 +533,8 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_half) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, apart_linear, hold, linear_backward_x, mat_load, \
+		its_name, its_kernels, its_half, linear_forward, apart_linear, hold, tiles, tile, part_rows, slots, \
+			each_part, linear_backward_x, mat_load, \
 			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \

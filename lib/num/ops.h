@@ -42,6 +42,7 @@ struct mat {
 	bool in_first;
 	enum mat_type type;
 	const float *scale; /* of the blocks, row by row */
+	const uint16_t *tiles; /* what ops->tile() made of it, unless NULL */
 };
 
 static inline int64_t mat_rows(const struct mat *w) /* as stored */
@@ -213,6 +214,23 @@ struct ops {
 	 * they make of it need be made but once.
 	 */
 	void (*hold)(const struct ops *ops, const float *x);
+
+	/*
+	 * Lays w out as linear_forward() needs it, to[tiles()], which w->tiles may point to while w does not change. A
+	 * backend that reads matrices as they are has 0 of them.
+	 */
+	int64_t (*tiles)(const struct ops *ops, const struct mat *w);
+	void (*tile)(const struct ops *ops, uint16_t *to, const struct mat *w);
+
+	/*
+	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
+	 * slot of its own, from 0 to slots() - 1: what is done with a part's rows one operation after the other then finds
+	 * them in its processor's cache. All at once where parts are not worth it.
+	 */
+	int64_t (*part)(const struct ops *ops, int64_t rows);
+	int64_t (*slots)(const struct ops *ops, int64_t rows);
+	void (*each_part)(const struct ops *ops, int64_t rows,
+		void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg);
 
 	/* dx[rows, in] = dy times w transposed; added if add. */
 	void (*linear_backward_x)(const struct ops *ops, float *dx, int64_t ldx, const float *dy,

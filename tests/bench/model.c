@@ -42,10 +42,11 @@ static void measure_machine(const struct bench *b)
 	bandwidth = bench_bandwidth();
 }
 
+/* Step -1 warms up. The peers take the same records for each of their steps. */
 static void load(struct bench *b, int64_t step)
 {
 	struct err err = ERR_INIT;
-	uint64_t first = step < 0 ? 0 : (uint64_t)(step * b->n);
+	uint64_t first = (uint64_t)((step + 1) * b->n);
 
 	batch_clear(&b->batch);
 	for (uint64_t i = 0; i < (uint64_t)b->n; i++)

@@ -25,6 +25,13 @@ ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
 }
 
+compare() { # PROGRAM OURS PEER
+	echo "$model batch $batch $dtype, PyTorch as $1: $3"
+	echo "$model batch $batch $dtype, $1 to PyTorch: pairs/s" \
+		"$(ratio "$(echo "$2" | field pairs_per_second)" "$(echo "$3" | field pairs_per_second)")," \
+		"memory $(ratio "$(echo "$2" | field peak_rss_mib)" "$(echo "$3" | field peak_rss_mib)")"
+}
+
 echo "# $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $threads threads"
 rows=$here/../../../shared/data/prefs/hh-rlhf/harmless-1500.jsonl.gz
 if [ -e "$rows" ]; then
@@ -66,14 +73,13 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 		fi
 		echo "$model batch $batch $dtype: $ours"
 		[ -d "$oracle" ] && "$PYTHON" -c 'import torch' 2>/dev/null && [ "$batch" = 4 ] || continue
-		peer=$("$PYTHON" -B "$oracle/torch_dpo.py" bench "$tmp/$model" "$tmp/pairs.jsonl" --dtype \
-			"$(echo "$dtype" | sed 's/f/float/')" \
+		theirs=$(echo "$dtype" | sed 's/f/float/')
+		peer=$("$PYTHON" -B "$here/forward_peer.py" "$oracle" "$tmp/$model" "$tmp/pairs.jsonl" "$theirs" "$batch" \
+			"${STEPS:-3}" "$threads")
+		compare ref-logp "$(echo "$ours" | sed 's/"dpo_step".*//')" "$peer"
+		peer=$("$PYTHON" -B "$oracle/torch_dpo.py" bench "$tmp/$model" "$tmp/pairs.jsonl" --dtype "$theirs" \
 			--batch "$batch" --steps $((${STEPS:-3} + 1)) --threads "$threads" | tail -n 1)
-		echo "$model batch $batch $dtype, PyTorch: $peer"
-		mine=$(echo "$ours" | sed 's/.*"dpo_step"//')
-		echo "$model batch $batch $dtype, dpo-step to PyTorch: pairs/s" \
-			"$(ratio "$(echo "$mine" | field pairs_per_second)" "$(echo "$peer" | field pairs_per_second)")," \
-			"memory $(ratio "$(echo "$mine" | field peak_rss_mib)" "$(echo "$peer" | field peak_rss_mib)")"
+		compare dpo-step "$(echo "$ours" | sed 's/.*"dpo_step"//')" "$peer"
 	done
 	for kind in ${KINDS:-f32 bf16 int8 nf4}; do
 		"$BENCH/decode" "$tmp/$model" "$kind" ${SEQUENCES:-1 2 4 8 16 32 64} | sed "s/^/$model, lm-sample: /"

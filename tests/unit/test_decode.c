@@ -39,7 +39,7 @@ static void linear_case(int64_t rows, int64_t out, int64_t in, bool in_first, bo
 	float *before = check_random(4, rows * ldy, 1), *want = zeros(rows * ldy), *got = zeros(rows * ldy);
 	float *alone = zeros(rows * ldy);
 	size_t bytes = sizeof *want * (size_t)(rows * ldy);
-	struct mat w = {weights, out, in, in_first, MAT_F32, NULL};
+	struct mat w = {weights, out, in, in_first, MAT_F32, NULL, NULL};
 
 	memcpy(want, before, bytes);
 	ref->linear_forward(ref, want, ldy, x, ldx, &w, bias ? b : NULL, rows, add);

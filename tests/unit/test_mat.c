@@ -41,7 +41,7 @@ static struct made make(enum mat_type type, int64_t rows, int64_t columns, bool 
 		else
 			dtype_from_f32(to, exact + r * columns, type == MAT_F16 ? F16 : type == MAT_BF16 ? BF16 : F32, (size_t)columns);
 	}
-	m.w = (struct mat){m.data, in_first ? columns : rows, in_first ? rows : columns, in_first, type, m.scale};
+	m.w = (struct mat){m.data, in_first ? columns : rows, in_first ? rows : columns, in_first, type, m.scale, NULL};
 	ref->mat_load(ref, m.floats, columns, &m.w, 0, rows, 0, columns);
 	free(exact);
 	return m;
@@ -64,7 +64,7 @@ static void rounding_is_to_the_nearest(void **state)
 	for (enum mat_type type = MAT_INT8; type <= MAT_NF4; type++) {
 		uint8_t data[N];
 		float scale[5] = {-1, -1, -1, -1, -1}, got[N];
-		struct mat w = {data, 1, N, false, type, scale};
+		struct mat w = {data, 1, N, false, type, scale, NULL};
 		const struct ops *ref = ops_find("reference");
 
 		mat_quantise(type, data, scale, x, N);
@@ -107,7 +107,7 @@ static void products_are_those_of_the_floats(void **state)
 			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
 			bool first = turn % 2;
 			struct made m = make((enum mat_type)(turn / 2 + 1), first ? in : out, first ? out : in, first, s);
-			struct mat plain = {m.floats, out, in, first, MAT_F32, NULL};
+			struct mat plain = {m.floats, out, in, first, MAT_F32, NULL, NULL};
 			float *x = check_random(3, rows * in, 1), *dy = check_random(4, rows * out, 1),
 			      *y = calloc((size_t)(rows * out), sizeof *y), *dx = calloc((size_t)(rows * in), sizeof *dx), *y2, *dx2;
 			const struct ops *ref = ops_find("cpu-base");
@@ -162,6 +162,17 @@ static void check_rows_apart(const struct ops *ops, const float *got, const floa
 	free(alone);
 }
 
+static void by_tiles(const struct ops *half, float *y, const float *x, struct mat w, int64_t rows)
+{
+	uint16_t *tiles = aligned_alloc(64, (size_t)half->tiles(half, &w) * sizeof *tiles);
+
+	assert_non_null(tiles);
+	half->tile(half, tiles, &w);
+	w.tiles = tiles;
+	half->linear_forward(half, y, w.out, x, w.in, &w, NULL, rows, false);
+	free(tiles);
+}
+
 static void products_by(const struct ops *half)
 {
 	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
@@ -172,7 +183,7 @@ static void products_by(const struct ops *half)
 			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
 			bool first = turn % 2;
 			struct made m = make((enum mat_type)(turn / 2), first ? in : out, first ? out : in, first, s);
-			struct mat floats = {m.floats, out, in, first, MAT_F32, NULL};
+			struct mat floats = {m.floats, out, in, first, MAT_F32, NULL, NULL};
 			float *x = check_random(3, rows * in, 1), *dy = check_random(4, rows * out, 1),
 			      *y = calloc((size_t)(rows * out), sizeof *y), *dx = calloc((size_t)(rows * in), sizeof *dx),
 			      *dw = calloc((size_t)(in * out), sizeof *dw), *y2 = calloc((size_t)(rows * out), sizeof *y2),
@@ -188,6 +199,8 @@ static void products_by(const struct ops *half)
 			omp_set_num_threads(1);
 			half->linear_forward(half, y3, out, x, in, &m.w, NULL, rows, false);
 			half->hold(half, NULL);
+			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
+			by_tiles(half, y3, x, m.w, rows);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
 			omp_set_num_threads(2);
 			half->linear_apart(half, y3, out, x, in, &m.w, NULL, rows, false);

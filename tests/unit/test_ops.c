@@ -46,7 +46,7 @@ struct linear {
 static double linear_value(void *arg)
 {
 	struct linear *l = arg;
-	struct mat w = {l->w, l->out, l->in, l->in_first, MAT_F32, NULL};
+	struct mat w = {l->w, l->out, l->in, l->in_first, MAT_F32, NULL, NULL};
 
 	l->ops->linear_forward(l->ops, l->y, l->out, l->x, l->in, &w, l->bias, l->rows, false);
 	return weigh(l->y, l->weights, l->rows * l->out);
@@ -60,7 +60,7 @@ static void linear_case(int64_t rows, int64_t out, int64_t in, bool in_first, bo
 		in, in_first};
 	float *dx = zeros(rows * in), *dw = zeros(out * in), *db = zeros(out);
 	float *y2 = zeros(rows * out), *dx2 = zeros(rows * in), *dw2 = zeros(out * in), *db2 = zeros(out);
-	struct mat w = {l.w, out, in, in_first, MAT_F32, NULL};
+	struct mat w = {l.w, out, in, in_first, MAT_F32, NULL, NULL};
 
 	linear_value(&l);
 	ref->linear_backward_x(ref, dx, in, l.weights, out, &w, rows, false);
@@ -598,8 +598,9 @@ static void test_embed(void **state)
 	float *table = check_random(1, VOCAB * N, 1), *places = check_random(2, 5 * N, 1), *x = zeros(ROWS * N),
 	      *y = zeros(ROWS * N), *dt = zeros(VOCAB * N), *dp = zeros(5 * N), *dt2, *dp2;
 
-	const struct mat tokens = {table, VOCAB, N, false, MAT_F32, NULL}, learned = {places, 5, N, false, MAT_F32, NULL},
-			 none = {NULL, 0, N, false, MAT_F32, NULL};
+	const struct mat tokens = {table, VOCAB, N, false, MAT_F32, NULL, NULL},
+			 learned = {places, 5, N, false, MAT_F32, NULL, NULL},
+			 none = {NULL, 0, N, false, MAT_F32, NULL, NULL};
 
 	(void)state;
 	ref->embed_forward(ref, x, &tokens, 2.5f, &none, id, pos, ROWS);
@@ -811,9 +812,49 @@ static void test_adafactor(void **state)
 	}
 }
 
+/* ---- parts of rows */
+
+struct seen {
+	int64_t rows, part, slots;
+	int *times;
+};
+
+static void see(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	struct seen *s = arg;
+
+	assert_true(slot >= 0 && slot < s->slots && n > 0 && n <= s->part && from + n <= s->rows);
+	for (int64_t i = from; i < from + n; i++)
+		s->times[i]++;
+}
+
+static void test_parts(void **state)
+{
+	static const int64_t sizes[] = {1, 31, 32, 33, 257, 2048, 10007};
+	static const char *const name[] = {"reference", "cpu", "half"};
+	int times[10007];
+
+	(void)state;
+	for (int b = 0; b < 3; b++)
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+			const struct ops *ops = ops_find(name[b]);
+			struct seen s = {sizes[i], 0, 0, times};
+
+			if (!ops)
+				continue;
+			s.part = ops->part(ops, s.rows);
+			s.slots = ops->slots(ops, s.rows);
+			memset(times, 0, sizeof times);
+			ops->each_part(ops, s.rows, see, &s);
+			for (int64_t r = 0; r < s.rows; r++)
+				assert_int_equal(times[r], 1);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_linear),
 		cmocka_unit_test(test_norm),
 		cmocka_unit_test(test_act),
