@@ -180,8 +180,10 @@ fi
 # A reference that has learnt a little of the language, and what a few steps of DPO make of it, as a folder, an
 # update and an adapter: verdicts are the sigmoid of beta times the difference of log-ratios, which is computed here
 # from all pairs at once.
+OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY
 sentiment=$root/examples/sentiment
-awk -f "$sentiment/reviews.awk" -v what=pairs -v n=47 -v seed=3 "$sentiment/grammar.txt" >reviews.jsonl
+awk -f "$sentiment/reviews.awk" -v what=pairs -v n=45 -v seed=3 "$sentiment/grammar.txt" >reviews.jsonl
 cp -r "$sentiment/model" start
 pref-fmt -q --limit 40 reviews.jsonl | tokenize -q -m start -o some.tsz
 dpo-step -q --init start/config.json --loss sft --lr 3e-3 --max-steps 5 -o reference some.tsz &&
@@ -205,9 +207,9 @@ for pair, line in zip(open("last.jsonl"), sys.stdin, strict=True):
     assert len(shares) == 2, shares
     for share in shares:
         assert abs(share - 1 / (1 + math.exp(-margin))) < 1e-4, (margin, share)
-assert not said and wide > 4, (said, wide)
+assert not said and wide > 2, (said, wide)
 EOF
-tail -n 7 reviews.jsonl >last.jsonl
+tail -n 5 reviews.jsonl >last.jsonl
 pref-fmt -q last.jsonl | tokenize -q -m reference | ref-logp -q -m reference -o last.ref.tsz
 for policy in policy policy.tsz adapter; do
 	case $policy in
@@ -221,7 +223,7 @@ for policy in policy policy.tsz adapter; do
 done
 sed 's/superb/zuperb/' start/tokenizer.json >policy/tokenizer.json
 sed 1q last.jsonl >one.jsonl
-exits 0 "a policy with another tokenizer" evalwin --json --judge "$judges/implicit-reward policy reference" --retries 0 \
+exits 0 "a policy with another tokenizer" timeout 60 evalwin --json --judge "$judges/implicit-reward policy reference" --retries 0 \
 	--cache other.jsonl one.jsonl
 says "the stream was made with tokenizer" "... is refused"
 grep -q '"unjudged":2' out
