@@ -98,15 +98,9 @@ static void calibrate(struct margins *m, double margin)
 
 static void move(struct margins *m, const struct margins_pair *p)
 {
-	const double ratio[2] = {p->chosen, p->rejected};
-
 	m->fell[p->chosen < 0][p->rejected < 0]++;
 	count(&m->chosen_fell, p->chosen < 0 ? 1 : -1);
 	count(&m->displaced, p->chosen < 0 && p->margin > 0 ? 1 : -1);
-	for (int i = 0; i < 2; i++) {
-		stats_sample_add(&m->k2[i], ratio[i] * ratio[i] / 2);
-		stats_sample_add(&m->k3[i], exp(-ratio[i]) - 1 + ratio[i]);
-	}
 }
 
 int margins_add(struct margins *m, const struct margins_pair *p, struct err *err)

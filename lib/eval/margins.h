@@ -63,10 +63,6 @@ struct margins {
 	struct margins_tally
 		displaced; /* "wins": pairs won although the chosen one fell; "losses": all others */
 	struct margins_tally chosen_fell; /* "wins": it fell */
-
-	/* Schulman's estimates of KL(policy, reference) from log-ratios r, of chosen [0] and rejected [1]:
-	 * k2 = r^2 / 2 (low variance, biased), k3 = exp(-r) - 1 + r (never negative); k1 is r itself. */
-	struct stats_sample k2[2], k3[2];
 };
 
 void margins_init(struct margins *m);

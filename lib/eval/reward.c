@@ -49,6 +49,41 @@ static void close_record(struct reward_tally *t, const struct reward_tally *befo
 	stats_rate_add(&t->half, wins + ties / 2, wins + ties + losses);
 }
 
+static void add_kl(struct reward_kl *kl, double k1, double k2, double k3)
+{
+	stats_sample_add(&kl->k1, k1);
+	stats_sample_add(&kl->k2, k2);
+	stats_sample_add(&kl->k3, k3);
+}
+
+static double k2(double ratio)
+{
+	return ratio * ratio / 2;
+}
+
+static double k3(double ratio)
+{
+	return exp(-ratio) - 1 + ratio;
+}
+
+/* What counts each completion once, and takes records for independent. */
+static void add_record(struct reward *r, const struct reward_completion *c, int k)
+{
+	double sum[3] = {0};
+
+	r->records++;
+	for (int i = 0; i < k; i++) {
+		double ratio = c[i].policy - c[i].reference;
+
+		r->empty += c[i].tokens == 0;
+		sum[0] += ratio;
+		sum[1] += k2(ratio);
+		sum[2] += k3(ratio);
+	}
+	if (r->options.reference)
+		add_kl(&r->kl, sum[0] / k, sum[1] / k, sum[2] / k);
+}
+
 static void add_side(struct reward *r, struct reward_side *side, const struct reward_completion *c)
 {
 	double ratio = c->policy - c->reference;
@@ -57,7 +92,7 @@ static void add_side(struct reward *r, struct reward_side *side, const struct re
 	stats_sample_add(&side->policy, c->policy);
 	if (r->options.reference) {
 		stats_sample_add(&side->reference, c->reference);
-		stats_sample_add(&side->ratio, ratio);
+		add_kl(&side->kl, ratio, k2(ratio), k3(ratio));
 		side->fell += ratio < 0;
 		if (fabs(ratio) > ROUNDING * fmax(1, fabs(c->reference)))
 			r->differs = true;
@@ -81,8 +116,8 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 	struct reward_tally sequence = r->sequence, token = r->token;
 	double margin, sum = 0, pairs = (double)k * (k - 1) / 2;
 
-	for (int i = 0; i < k; i++) {
-		r->empty += c[i].tokens == 0;
+	add_record(r, c, k);
+	for (int i = 0; i < k; i++)
 		for (int j = i + 1; j < k; j++) {
 			compare(&r->sequence, raw_score(r, &c[i]), raw_score(r, &c[j]));
 			compare(&r->token, raw_token_score(r, &c[i]), raw_token_score(r, &c[j]));
@@ -94,20 +129,37 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 				stats_sample_add(&r->loss, softplus(-margin));
 			sum += margin;
 		}
-	}
 	close_record(&r->sequence, &sequence);
 	close_record(&r->token, &token);
 	stats_bootstrap_add(&r->bootstrap, sum, pairs);
 	r->pairs += (uint64_t)pairs;
-	r->records++;
 }
 
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good)
 {
-	r->empty += c->tokens == 0;
+	add_record(r, c, 1);
 	add_side(r, good ? &r->chosen : &r->rejected, c);
 	r->labelled++;
-	r->records++;
+}
+
+void reward_add_single(struct reward *r, const struct reward_completion *c)
+{
+	add_record(r, c, 1);
+	add_side(r, &r->single, c);
+}
+
+void reward_add_given(struct reward *r, const double *scores, int k)
+{
+	double sum = 0;
+
+	for (int i = 0; i < k; i++)
+		sum += scores[i];
+	stats_sample_add(&r->given, sum / k);
+}
+
+uint64_t reward_paired(const struct reward *r)
+{
+	return r->records - r->labelled - r->single.policy.n;
 }
 
 double reward_per_token(const struct reward_side *side, const struct stats_sample *s)
@@ -120,9 +172,9 @@ unsigned reward_doubts(const struct reward *r, double level)
 	struct stats_interval i = stats_rate_wilson(&r->sequence.decided, level);
 	unsigned doubts = 0;
 
-	if (r->pairs == 0)
+	if (r->pairs == 0 && (r->records == 0 || r->single.policy.n < r->records))
 		doubts |= REWARD_NO_PAIRS;
-	else if (r->records - r->labelled < REWARD_ENOUGH)
+	if (r->pairs && reward_paired(r) < REWARD_ENOUGH)
 		doubts |= REWARD_FEW_PAIRS;
 	if (r->pairs && r->sequence.ties == r->pairs)
 		doubts |= REWARD_ALL_TIES;

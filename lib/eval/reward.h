@@ -55,12 +55,21 @@ struct reward_tally {
 	struct stats_rate half;	   /* wins and half of the ties, of all pairs */
 };
 
-/* All chosen completions, or all rejected ones. */
+/*
+ * Log-ratios r, the policy's log-prob minus the reference's, and what estimates KL(policy, reference) from
+ * them where the policy itself wrote the completions (J. Schulman, "Approximating KL divergence", 2020): r,
+ * unbiased; r^2 / 2, biased, of low variance; exp(-r) - 1 + r, unbiased and never negative.
+ */
+struct reward_kl {
+	struct stats_sample k1, k2, k3; /* k1: r; empty without a reference */
+};
+
+/* All chosen completions, all rejected ones, or all single ones. */
 struct reward_side {
-	struct stats_sample score, policy, reference,
-		ratio;	 /* ratio: policy - reference, log-probs */
+	struct stats_sample score, policy, reference; /* reference: empty without one */
+	struct reward_kl kl;
 	uint64_t tokens; /* counted, of all together */
-	uint64_t fell;	 /* completions with ratio < 0 */
+	uint64_t fell;	 /* completions with r < 0 */
 };
 
 struct reward {
@@ -70,7 +79,10 @@ struct reward {
 	uint64_t labelled; /* completions that came without another, by reward_add_labelled() */
 	uint64_t empty;	   /* completions without counted tokens */
 	struct reward_tally sequence, token;
-	struct reward_side chosen, rejected;
+	struct reward_side chosen, rejected, single;
+	/* Of each record, the mean over its completions. */
+	struct reward_kl kl;
+	struct stats_sample given;  /* by reward_add_given() */
 	struct stats_sample margin; /* score of the chosen minus score of the rejected, by pair */
 	struct stats_sample loss;   /* -log sigmoid(margin), by pair; empty without a reference */
 	struct stats_bootstrap bootstrap; /* of the mean margin; a row a record with pairs */
@@ -86,6 +98,15 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 /* One completion known to be good (counted as chosen) or bad (rejected): it makes no pair. */
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good);
 
+/* One completion of which nothing is known, such as a sample: neither chosen nor rejected. */
+void reward_add_single(struct reward *r, const struct reward_completion *c);
+
+/* What somebody else thinks of a record's completions, such as a reward model. */
+void reward_add_given(struct reward *r, const double *scores, int k);
+
+/* Records with pairs. */
+uint64_t reward_paired(const struct reward *r);
+
 /* The score of the chosen completion minus that of the rejected one. */
 double reward_margin(const struct reward *r, const struct reward_completion *chosen,
 	const struct reward_completion *rejected);
@@ -96,7 +117,7 @@ double reward_per_token(const struct reward_side *side, const struct stats_sampl
 
 /* Reasons not to believe the numbers, as a set of bits. */
 enum reward_doubt {
-	REWARD_NO_PAIRS = 1,
+	REWARD_NO_PAIRS = 1,	 /* nor is every record a single completion */
 	REWARD_FEW_PAIRS = 2,	 /* fewer than REWARD_ENOUGH records with pairs */
 	REWARD_ALL_TIES = 4,	 /* by sequence */
 	REWARD_SAME_COLUMNS = 8, /* policy and reference, up to rounding */

@@ -335,10 +335,10 @@ static void reward_of_pairs(void **state)
 	assert_int_equal(r.sequence.losses, 1);
 	NEAR(stats_rate_value(&r.sequence.decided), 2 / 3.0, 1e-15);
 	/* log-ratios: chosen .5 -1 .75, rejected -1.75 1.5 -.5 */
-	NEAR(stats_sample_mean(&r.chosen.ratio), 0.25 / 3, 1e-12);
-	NEAR(stats_sample_mean(&r.rejected.ratio), -0.75 / 3, 1e-12);
+	NEAR(stats_sample_mean(&r.chosen.kl.k1), 0.25 / 3, 1e-12);
+	NEAR(stats_sample_mean(&r.rejected.kl.k1), -0.75 / 3, 1e-12);
 	NEAR(stats_sample_mean(&r.chosen.score), 0.025 / 3, 1e-12);
-	NEAR(reward_per_token(&r.chosen, &r.chosen.ratio), 0.25 / 20, 1e-12);
+	NEAR(reward_per_token(&r.chosen, &r.chosen.kl.k1), 0.25 / 20, 1e-12);
 	NEAR(reward_per_token(&r.rejected, &r.rejected.policy), -41.25 / 20, 1e-12);
 	assert_int_equal(r.chosen.fell, 1);
 	assert_int_equal(r.rejected.fell, 2);
@@ -400,8 +400,8 @@ static void reward_of_rankings(void **state)
 	assert_int_equal(r.sequence.wins, 80);
 	assert_int_equal(r.sequence.losses, 40);
 	NEAR(stats_sample_mean(&r.margin), 0.1 * (2 + 1 - 1) / 3, 1e-12);
-	NEAR(stats_sample_mean(&r.chosen.ratio), (3 + 3 + 1) / 3.0, 1e-12);
-	NEAR(stats_sample_mean(&r.rejected.ratio), (1 + 2 + 2) / 3.0, 1e-12);
+	NEAR(stats_sample_mean(&r.chosen.kl.k1), (3 + 3 + 1) / 3.0, 1e-12);
+	NEAR(stats_sample_mean(&r.rejected.kl.k1), (1 + 2 + 2) / 3.0, 1e-12);
 	assert_int_equal(r.chosen.tokens, 40 * (1 + 1 + 2));
 	assert_int_equal(r.rejected.tokens, 40 * (2 + 4 + 4));
 	assert_int_equal(r.bootstrap.rows, 40);
@@ -426,6 +426,44 @@ static void reward_of_labels(void **state)
 	assert_true(isnan(reward_per_token(&r.rejected, &r.rejected.score)));
 	assert_true(isnan(stats_bootstrap_interval(&r.bootstrap, 0.95).low));
 	assert_int_equal(reward_doubts(&r, 0.95), REWARD_NO_PAIRS | REWARD_EMPTY);
+	reward_release(&r);
+}
+
+static void reward_of_singles(void **state)
+{
+	/* log-ratios 1, -0.5; and 2 and 0 of one record, which count as 1 */
+	const struct reward_completion one = {-2, -3, 2}, two = {-4, -3.5, 3},
+				       both[2] = {{-1, -3, 1}, {-5, -5, 4}};
+	const double scores[2] = {4, -1};
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	reward_add_single(&r, &one);
+	reward_add_single(&r, &two);
+	assert_int_equal(reward_doubts(&r, 0.95), 0);
+	assert_int_equal(reward_paired(&r), 0);
+	NEAR(stats_sample_mean(&r.single.kl.k1), 0.25, 1e-12);
+	NEAR(stats_sample_mean(&r.kl.k1), 0.25, 1e-12);
+	NEAR(stats_sample_mean(&r.kl.k2), (0.5 + 0.125) / 2, 1e-12);
+	NEAR(stats_sample_mean(&r.kl.k3), (exp(-1) + exp(0.5) - 2 + 0.5) / 2, 1e-12);
+	NEAR(reward_per_token(&r.single, &r.single.policy), -6 / 5.0, 1e-12);
+	assert_int_equal(r.single.fell, 1);
+	reward_add_ranking(&r, both, 2);
+	assert_int_equal(r.records, 3);
+	assert_int_equal(reward_paired(&r), 1);
+	assert_int_equal(reward_doubts(&r, 0.95) & REWARD_FEW_PAIRS, REWARD_FEW_PAIRS);
+	NEAR(stats_sample_mean(&r.kl.k1), 0.5, 1e-12);
+	NEAR(stats_sample_mean(&r.kl.k2), (0.5 + 0.125 + 1) / 3, 1e-12);
+	reward_add_given(&r, scores, 2);
+	reward_add_given(&r, scores, 1);
+	NEAR(stats_sample_mean(&r.given), 2.75, 1e-12);
+	reward_release(&r);
+
+	start(&r, false);
+	reward_add_single(&r, &one);
+	assert_true(isnan(stats_sample_mean(&r.kl.k1)));
+	NEAR(stats_sample_mean(&r.single.policy), -2, 1e-12);
 	reward_release(&r);
 }
 
@@ -466,6 +504,7 @@ int main(void)
 		cmocka_unit_test(reward_without_reference),
 		cmocka_unit_test(reward_of_rankings),
 		cmocka_unit_test(reward_of_labels),
+		cmocka_unit_test(reward_of_singles),
 		cmocka_unit_test(reward_same_columns),
 	};
 
