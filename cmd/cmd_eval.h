@@ -13,7 +13,8 @@ struct eval_options {
 	struct cmd_strings policies;
 	const char *reference; /* "none": there is none */
 	double beta;
-	bool each; /* file is a stream of its own */
+	bool each;	   /* file is a stream of its own */
+	const char *score; /* a field of records, or NULL */
 	/* Of verdicts. */
 	const char *baseline;			  /* a model's name, or NULL */
 	const char *difficulty, *save_difficulty; /* files, or NULL */

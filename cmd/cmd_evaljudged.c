@@ -167,6 +167,8 @@ static int evaluate(struct judged *j, struct err *err)
 	if (j->v->groups.n > MAX_GROUPS)
 		return err_set(
 			err, ERR_LIMIT, "field '%s' has more than %d values", j->o->by, MAX_GROUPS);
+	if (j->o->by && j->v->n && !j->v->groups.n)
+		return err_set(err, ERR_MISMATCH, "no verdict has a field '%s'", j->o->by);
 	if (find_base(j, err))
 		return -1;
 	verdicts_sort(j->v);

@@ -76,10 +76,40 @@ static int draw_groups(const struct judged *j, struct eval_output *out, struct e
 	return chart_check(c, err);
 }
 
+/* Over a field of numbers, a curve for each model; j->all says in which order. */
+static int draw_curves(const struct judged *j, struct eval_output *out, struct err *err)
+{
+	char title[100];
+	struct chart *c;
+
+	snprintf(title, sizeof title, "Win rates by %s", j->o->by);
+	c = eval_add_chart(out, CHART_LINES, title, j->o->by, "win rate in %", err);
+	if (!c)
+		return -1;
+	chart_guide(c, 50);
+	for (size_t i = 0; i < j->n; i++)
+		chart_add_series(c, judged_name(j, j->all[i].model));
+	for (size_t i = 0; i < j->ngroups; i++) {
+		const struct contest *g = &j->groups[i];
+		struct chart_point p = {.x = names_number(&j->v->groups, g->group),
+			.y = winrate_percent(&g->rate),
+			.low = 100 * g->interval.low,
+			.high = 100 * g->interval.high};
+
+		while (j->all[p.series].model != g->model)
+			p.series++;
+		chart_add(c, &p, judged_name(j, g->model));
+	}
+	chart_sort(c);
+	return chart_check(c, err);
+}
+
 int judged_draw(const struct judged *j, struct eval_output *out, struct err *err)
 {
+	bool curves = names_are_numbers(&j->v->groups) && j->n <= CHART_SERIES;
+
 	return draw_rates(j, out, err) || draw_controlled(j, out, err) ||
-			       (j->ngroups && draw_groups(j, out, err)) ||
+			       (j->ngroups && (curves ? draw_curves : draw_groups)(j, out, err)) ||
 			       (j->ratings.n && draw_ratings(j, out, err))
 		       ? -1
 		       : 0;

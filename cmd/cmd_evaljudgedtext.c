@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "cmd/cmd_evaljudged.h"
@@ -16,11 +17,21 @@ static void put_rate(struct table *t, const struct contest *c)
 	table_number(t, winrate_discrete(w), 2, " %");
 }
 
+/* Of some model's answers. */
+static bool has_lengths(const struct judged *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		if (!isnan(j->all[i].rate.length))
+			return true;
+	return false;
+}
+
 static void put_contests(struct buf *out, const struct judged *j)
 {
+	const bool lengths = has_lengths(j);
 	const char *const heads[] = {j->base < 0 ? "against the others" : "against the base",
-		"wins", "draws", "losses", "win rate", "error", "interval", "discrete", "length",
-		"even length", "interval", NULL};
+		"wins", "draws", "losses", "win rate", "error", "interval", "discrete",
+		lengths ? "length" : NULL, "even length", "interval", NULL};
 	struct table t = TABLE_INIT;
 
 	eval_put_heads(&t, j->o->level, heads);
@@ -29,9 +40,11 @@ static void put_contests(struct buf *out, const struct judged *j)
 
 		table_add(&t, "%s", judged_name(j, c->model));
 		put_rate(&t, c);
-		table_number(&t, c->rate.length / (double)c->rate.n_total, 0, "");
-		table_number(&t, c->controlled.percent, 2, judged_pulled(c) ? " %!" : " %");
-		table_interval(&t, c->controlled.interval, 1, 2, " %");
+		if (lengths) {
+			table_number(&t, c->rate.length / (double)c->rate.n_total, 0, "");
+			table_number(&t, c->controlled.percent, 2, judged_pulled(c) ? " %!" : " %");
+			table_interval(&t, c->controlled.interval, 1, 2, " %");
+		}
 		table_row(&t);
 	}
 	table_put(&t, out);
@@ -133,8 +146,13 @@ static void put_judges(struct buf *out, const struct judged *j)
 
 void judged_put_text(struct buf *out, const struct judged *j)
 {
-	buf_add_fmt(out, "%zu verdicts on %d items by %d judge%s", j->v->n, j->v->items.n,
-		j->v->judges.n ? j->v->judges.n : 1, j->v->judges.n > 1 ? "s" : "");
+	buf_add_fmt(out, "%zu verdicts", j->v->n);
+	if (j->v->items.n)
+		buf_add_fmt(out, " on %d items", j->v->items.n);
+	else if (j->v->n)
+		buf_add_str(out, ", each taken for an item of its own");
+	if (j->v->judges.n)
+		buf_add_fmt(out, " by %d judge%s", j->v->judges.n, j->v->judges.n > 1 ? "s" : "");
 	if (j->v->unjudged)
 		buf_add_fmt(out, "; %" PRIu64 " without one", j->v->unjudged);
 	if (j->base >= 0)

@@ -11,7 +11,8 @@
 #include "io/prefreader.h"
 
 #define MAX_GROUPS 1000
-#define NO_GROUP "-" /* of records without the field */
+#define NO_GROUP "-"	 /* of records without the field */
+#define SAMPLES "sample" /* lm-sample's column, of what it wrote */
 
 const struct eval_doubt logp_doubts[] = {
 	{REWARD_NO_PAIRS, "no-pairs", "there are no pairs: nothing can be said of win rates"},
@@ -28,6 +29,9 @@ const struct eval_doubt logp_doubts[] = {
 	{LOGP_ALL_WON, "all-won", "all pairs are won: no beta is the best one"},
 	{LOGP_SAME_POLICIES, "same-policies",
 		"two policies have the same margins: one model was scored twice"},
+	{LOGP_SAMPLES, "samples",
+		"samples, unless they were ranked, are in no order: pairs and win rates of them "
+		"mean nothing"},
 	{LOGP_FEW_IN_GROUP, "few-in-group",
 		"a group has fewer than 30 records with pairs: too few to tell much"},
 	{0},
@@ -38,8 +42,10 @@ unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
 	const struct reward *r = &m->reward;
 	unsigned doubts = reward_doubts(r, e->o->level);
 
-	if (e->policies > 1 && r->pairs > r->records - r->labelled)
+	if (e->policies > 1 && r->pairs > reward_paired(r))
 		doubts |= LOGP_RANKINGS;
+	if (r->pairs && !strcmp(m->policy, SAMPLES))
+		doubts |= LOGP_SAMPLES;
 	if (e->reference && r->pairs && r->sequence.wins == r->pairs)
 		doubts |= LOGP_ALL_WON;
 	if (m->paired.margins.n && m->paired.margins.mean == 0 && m->paired.margins.m2 == 0)
@@ -55,16 +61,31 @@ double logp_share_fell(const struct reward_side *s)
 	return s->ratio.n ? (double)s->fell / (double)s->ratio.n : NAN;
 }
 
+bool logp_has_singles(const struct logp_eval *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->all[i].reward.single.policy.n)
+			return true;
+	return false;
+}
+
+bool logp_has_sides(const struct logp_eval *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->all[i].reward.chosen.policy.n || e->all[i].reward.rejected.policy.n)
+			return true;
+	return !logp_has_singles(e);
+}
+
 /* ---- input */
 
-static int add_labelled(struct reward *r, const struct reward_completion *c,
+static int add_alone(struct reward *r, const struct reward_completion *c,
 	const struct pref_rec *rec, struct err *err)
 {
-	if (!rec->label)
-		return err_set(err, ERR_MISMATCH,
-			"record %" PRIu64
-			" has one completion and no label: there is nothing to compare it with",
-			r->records);
+	if (!rec->label) {
+		reward_add_single(r, c);
+		return 0;
+	}
 	if (rec->label[0] != 0 && rec->label[0] != 1)
 		return err_set(err, ERR_MISMATCH,
 			"record %" PRIu64
@@ -74,17 +95,13 @@ static int add_labelled(struct reward *r, const struct reward_completion *c,
 	return 0;
 }
 
-/* The record's group, a new one where its value is new; -1. */
-static int find_group(struct logp_eval *e, const struct pref_rec *rec, struct err *err)
+/* The group of records with that value, a new one where it is new; -1. */
+static int find_group(struct logp_eval *e, const struct json *v, struct err *err)
 {
-	struct json *meta = rec->meta_len ? json_parse(rec->meta, rec->meta_len, err) : NULL;
-	const struct json *v = json_get(meta, e->o->by);
 	struct buf text = BUF_INIT;
 	int group = -1;
 	size_t n;
 
-	if (rec->meta_len && !meta)
-		return -1;
 	if (json_string(v, &n))
 		buf_add(&text, json_string(v, &n), n);
 	else if (v)
@@ -97,8 +114,25 @@ static int find_group(struct logp_eval *e, const struct pref_rec *rec, struct er
 		group = err_set(
 			err, ERR_LIMIT, "field '%s' has more than %d values", e->o->by, MAX_GROUPS);
 	buf_release(&text);
-	json_free(meta);
 	return group;
+}
+
+/* Numbers of a record's completions: an array of them, or one for the only completion. */
+static int take_scores(const struct logp_eval *e, const struct json *v, const struct pref_rec *rec,
+	uint64_t record, double *scores, struct err *err)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	const struct json *x = list ? json_first(v) : v;
+	int n = 0;
+
+	for (; n < rec->k && json_number(x, &scores[n]) && isfinite(scores[n]);
+		x = list ? json_next(x) : NULL)
+		n++;
+	if (n == rec->k && !x)
+		return 0;
+	return err_set(err, ERR_MISMATCH,
+		"record %" PRIu64 " has not one number for each of its %d completions in '%s'",
+		record, rec->k, e->o->score);
 }
 
 static struct reward_options reward_options(const struct logp_eval *e)
@@ -127,9 +161,11 @@ static struct reward *take_group(
 
 /* ---- records */
 
-/* What a policy, and the first one of its stream, think of a record. */
+/* What a policy, and the first one of its stream, think of a record; and what its fields say. */
 struct completions {
 	struct reward_completion *of, *first; /* [PREF_MAX_COMPLETIONS] each */
+	double *scores;			      /* likewise; NULL: none */
+	int group;			      /* -1: none */
 };
 
 static void fill(struct reward_completion *c, int policy, int reference, const struct pref_rec *rec)
@@ -170,15 +206,19 @@ static int add_pairs(struct logp_eval *e, struct logp_model *m, const struct com
 }
 
 static int add_model(struct logp_eval *e, struct logp_model *m, const struct completions *c,
-	const struct pref_rec *rec, int group, struct err *err)
+	const struct pref_rec *rec, struct err *err)
 {
-	struct reward *part = group < 0 ? NULL : take_group(e, m, group, err);
+	struct reward *part = c->group < 0 ? NULL : take_group(e, m, c->group, err);
 
-	if (group >= 0 && !part)
+	if (c->group >= 0 && !part)
 		return -1;
+	if (c->scores)
+		reward_add_given(&m->reward, c->scores, rec->k);
+	if (c->scores && part)
+		reward_add_given(part, c->scores, rec->k);
 	if (rec->k == 1)
-		return add_labelled(&m->reward, c->of, rec, err) ||
-				       (part && add_labelled(part, c->of, rec, err))
+		return add_alone(&m->reward, c->of, rec, err) ||
+				       (part && add_alone(part, c->of, rec, err))
 			       ? -1
 			       : 0;
 	reward_add_ranking(&m->reward, c->of, rec->k);
@@ -187,21 +227,42 @@ static int add_model(struct logp_eval *e, struct logp_model *m, const struct com
 	return add_pairs(e, m, c, rec->k, err);
 }
 
+/* Those of the record's fields that were asked for. */
+static int read_fields(struct logp_eval *e, struct completions *c, const struct pref_rec *rec,
+	uint64_t record, struct err *err)
+{
+	struct json *meta;
+	int rc = 0;
+
+	if (!e->o->by && !e->o->score)
+		return 0;
+	meta = rec->meta_len ? json_parse(rec->meta, rec->meta_len, err) : NULL;
+	if (rec->meta_len && !meta)
+		return -1;
+	if (e->o->by) {
+		c->group = find_group(e, json_get(meta, e->o->by), err);
+		rc = c->group < 0 ? -1 : 0;
+	}
+	if (rc == 0 && e->o->score)
+		rc = take_scores(e, json_get(meta, e->o->score), rec, record, c->scores, err);
+	json_free(meta);
+	return rc;
+}
+
 /* A record to all models of a stream. */
 static int add_record(struct logp_eval *e, struct logp_model *models, int reference,
 	struct completions *c, const struct pref_rec *rec, struct err *err)
 {
-	int group = e->o->by ? find_group(e, rec, err) : -1;
+	struct completions mine = *c;
 
-	if (e->o->by && group < 0)
+	if (read_fields(e, &mine, rec, models[0].reward.records, err))
 		return -1;
 	fill(c->first, models[0].column, reference, rec);
 	for (size_t i = 0; i < e->policies; i++) {
-		struct completions mine = {i ? c->of : c->first, c->first};
-
+		mine.of = i ? c->of : c->first;
 		if (i)
 			fill(c->of, models[i].column, reference, rec);
-		if (add_model(e, &models[i], &mine, rec, group, err))
+		if (add_model(e, &models[i], &mine, rec, err))
 			return -1;
 	}
 	return 0;
@@ -231,9 +292,10 @@ static int find_columns(struct logp_eval *e, struct logp_model *models,
 	if (schema->text)
 		return err_set(
 			err, ERR_MISMATCH, "the stream holds text, whose tokens cannot be counted");
-	if (e->o->by && !schema->meta)
+	if ((e->o->by || e->o->score) && !schema->meta)
 		return err_set(err, ERR_MISMATCH,
-			"the stream has no 'meta': records have no field '%s'", e->o->by);
+			"the stream has no 'meta': records have no field '%s'",
+			e->o->by ? e->o->by : e->o->score);
 	return 0;
 }
 
@@ -243,11 +305,12 @@ static int read_stream(
 	const struct tsreader_options how = cmd_reader_options(&e->o->io);
 	struct prefreader *in = prefreader_open(paths, n, &how, err);
 	struct completions c = {mem_new(PREF_MAX_COMPLETIONS, sizeof *c.of, err),
-		mem_new(PREF_MAX_COMPLETIONS, sizeof *c.first, err)};
+		mem_new(PREF_MAX_COMPLETIONS, sizeof *c.first, err),
+		e->o->score ? mem_new(PREF_MAX_COMPLETIONS, sizeof *c.scores, err) : NULL, -1};
 	struct pref_rec rec;
 	int reference, rc = -1;
 
-	if (!in || !c.of || !c.first ||
+	if (!in || !c.of || !c.first || (e->o->score && !c.scores) ||
 		find_columns(e, models, prefreader_schema(in), &reference, err))
 		goto out;
 	cmd_progress_start("records", 0);
@@ -265,6 +328,7 @@ static int read_stream(
 out:
 	free(c.of);
 	free(c.first);
+	free(c.scores);
 	prefreader_close(in);
 	return rc;
 }
@@ -340,6 +404,8 @@ int eval_logps(const struct eval_options *o, char *const *paths, int n, struct e
 			rc = read_stream(&e, &e.all[(size_t)i * e.policies], paths + i,
 				o->each ? 1 : n, err);
 	}
+	if (rc == 0 && e.groups.n == 1 && !strcmp(names_get(&e.groups, 0), NO_GROUP))
+		rc = err_set(err, ERR_MISMATCH, "no record has a field '%s'", o->by);
 	if (rc == 0) {
 		logp_put_text(&out->text, &e);
 		logp_put_json(&out->json, &e);

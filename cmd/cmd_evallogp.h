@@ -3,6 +3,7 @@
  *
  *	cmd_evallogp.c        reads records
  *	cmd_evallogptext.c    prints them
+ *	cmd_evallogpkl.c      prints KL, and scores that came with records
  *	cmd_evallogpjson.c    and as JSON
  *	cmd_evallogpdraw.c    and draws them
  */
@@ -42,6 +43,7 @@ enum {
 	LOGP_ALL_WON = 1 << 17,
 	LOGP_FEW_IN_GROUP = 1 << 18,
 	LOGP_SAME_POLICIES = 1 << 19,
+	LOGP_SAMPLES = 1 << 20,
 };
 
 extern const struct eval_doubt logp_doubts[];
@@ -50,6 +52,16 @@ unsigned logp_find_doubts(const struct logp_eval *e, const struct logp_model *m)
 
 /* Of completions, the share that became less likely. */
 double logp_share_fell(const struct reward_side *s);
+
+/* Is there something to say of chosen and rejected completions, and of records one by one? */
+bool logp_has_sides(const struct logp_eval *e);
+bool logp_has_singles(const struct logp_eval *e);
+
+/* Of one policy; and for tables of several, without the first columns. */
+void logp_put_kl(struct buf *out, const struct logp_eval *e, const struct reward *r);
+void logp_put_given(struct buf *out, const struct logp_eval *e, const struct reward *r);
+void logp_put_record_heads(struct table *t, const struct logp_eval *e);
+void logp_put_record_row(struct table *t, const struct logp_eval *e, struct reward *r);
 
 void logp_put_text(struct buf *out, struct logp_eval *e);
 int logp_draw(const struct logp_eval *e, struct eval_output *out, struct err *err);

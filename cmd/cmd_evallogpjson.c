@@ -17,15 +17,18 @@ static void json_tally(
 	buf_add_char(out, '}');
 }
 
-/* group/chosen, group/rejected, and the same per token. */
+/* group/chosen, group/rejected, group/single, and the same per token. */
 static void json_means(struct buf *out, const char *group, const struct reward *r,
-	const struct stats_sample *chosen, const struct stats_sample *rejected)
+	const struct stats_sample *chosen, const struct stats_sample *rejected,
+	const struct stats_sample *single)
 {
 	eval_json_number(out, group, "/chosen", stats_sample_mean(chosen));
 	eval_json_number(out, group, "/rejected", stats_sample_mean(rejected));
+	eval_json_number(out, group, "/single", stats_sample_mean(single));
 	eval_json_number(out, group, "_per_token/chosen", reward_per_token(&r->chosen, chosen));
 	eval_json_number(
 		out, group, "_per_token/rejected", reward_per_token(&r->rejected, rejected));
+	eval_json_number(out, group, "_per_token/single", reward_per_token(&r->single, single));
 }
 
 /* Means apart, since without a reference the score is the log-prob, whose means stand there anyway.
@@ -42,23 +45,54 @@ static void json_spread(struct buf *out, const char *group, struct reward *r, do
 		out, group, "/margins_interval", stats_bootstrap_interval(&r->bootstrap, level));
 }
 
+static void json_kl(struct buf *out, const struct logp_eval *e, const struct reward *r)
+{
+	static const char *const names[3] = {"k1", "k2", "k3"}, *const of[3] = {"chosen",
+									"rejected", "all"};
+	const struct reward_kl *kl[3] = {&r->chosen.kl, &r->rejected.kl, &r->kl};
+
+	eval_json_open(out, "kl", '{');
+	for (int i = 0; i < 3; i++) {
+		eval_json_open(out, of[i], '{');
+		for (int j = 0; j < REWARD_ESTIMATES; j++) {
+			eval_json_number(out, "", names[j], stats_mean_value(&kl[i]->k[j]));
+			eval_json_interval(out, names[j], "_interval",
+				reward_kl_interval(kl[i], j, e->o->level));
+		}
+		eval_json_close(out, '}');
+	}
+	eval_json_close(out, '}');
+}
+
 static void json_policy(struct buf *out, const struct logp_eval *e, struct reward *r)
 {
 	const bool two = e->reference;
 
 	eval_json_number(out, "", "tokens/chosen", (double)r->chosen.tokens);
 	eval_json_number(out, "", "tokens/rejected", (double)r->rejected.tokens);
+	eval_json_number(out, "", "tokens/single", (double)r->single.tokens);
 	json_tally(out, two ? "reward" : "logp", &r->sequence, e->o->level);
 	json_tally(out, two ? "reward_per_token" : "logp_per_token", &r->token, e->o->level);
-	json_means(out, "logps", r, &r->chosen.policy, &r->rejected.policy);
+	json_means(out, "logps", r, &r->chosen.policy, &r->rejected.policy, &r->single.policy);
 	json_spread(out, two ? "rewards" : "logps", r, e->o->level);
 	if (two) {
-		json_means(out, "rewards", r, &r->chosen.score, &r->rejected.score);
-		json_means(out, "ref_logps", r, &r->chosen.reference, &r->rejected.reference);
-		json_means(out, "log_ratio", r, &r->chosen.ratio, &r->rejected.ratio);
+		json_means(
+			out, "rewards", r, &r->chosen.score, &r->rejected.score, &r->single.score);
+		json_means(out, "ref_logps", r, &r->chosen.reference, &r->rejected.reference,
+			&r->single.reference);
+		json_means(out, "log_ratio", r, &r->chosen.ratio, &r->rejected.ratio,
+			&r->single.ratio);
 		eval_json_number(out, "fell", "/chosen", logp_share_fell(&r->chosen));
 		eval_json_number(out, "fell", "/rejected", logp_share_fell(&r->rejected));
+		eval_json_number(out, "fell", "/single", logp_share_fell(&r->single));
 		eval_json_number(out, "", "loss", stats_sample_mean(&r->loss));
+		json_kl(out, e, r);
+	}
+	if (e->o->score) {
+		eval_json_number(out, "", "score", stats_sample_mean(&r->given));
+		eval_json_interval(
+			out, "", "score_interval", stats_sample_interval(&r->given, e->o->level));
+		eval_json_number(out, "", "score_sd", stats_sample_sd(&r->given));
 	}
 }
 
@@ -147,24 +181,6 @@ static void json_displacement(struct buf *out, const struct margins *m, double l
 	eval_json_close(out, '}');
 }
 
-static void json_kl(struct buf *out, const struct logp_eval *e, const struct reward *r)
-{
-	static const char *const names[REWARD_ESTIMATES] = {"k1", "k2", "k3"};
-	const struct reward_side *side[2] = {&r->chosen, &r->rejected};
-
-	eval_json_open(out, "kl", '{');
-	for (int i = 0; i < 2; i++) {
-		eval_json_open(out, i ? "rejected" : "chosen", '{');
-		for (int j = 0; j < REWARD_ESTIMATES; j++) {
-			eval_json_number(out, "", names[j], stats_mean_value(&side[i]->kl.k[j]));
-			eval_json_interval(out, names[j], "_interval",
-				reward_kl_interval(&side[i]->kl, j, e->o->level));
-		}
-		eval_json_close(out, '}');
-	}
-	eval_json_close(out, '}');
-}
-
 static void json_groups(struct buf *out, const struct logp_eval *e, struct logp_model *m)
 {
 	eval_json_open(out, "by", '[');
@@ -212,6 +228,7 @@ static void json_model(struct buf *out, const struct logp_eval *e, size_t i)
 	eval_json_number(out, "", "records", (double)r->records);
 	eval_json_number(out, "", "pairs", (double)r->pairs);
 	eval_json_number(out, "", "labelled", (double)r->labelled);
+	eval_json_number(out, "", "single", (double)r->single.policy.n);
 	eval_json_string(out, "policy", m->policy);
 	eval_json_string(out, "reference", e->reference ? e->o->reference : NULL);
 	eval_json_number(out, "", "beta", e->reference ? e->o->beta : NAN);
@@ -223,7 +240,6 @@ static void json_model(struct buf *out, const struct logp_eval *e, size_t i)
 	if (e->reference) {
 		json_displacement(out, &m->margins, e->o->level);
 		json_calibration(out, e, &m->margins);
-		json_kl(out, e, r);
 	}
 	if (i % e->policies)
 		json_paired(out, e, m, e->all[i - i % e->policies].policy);

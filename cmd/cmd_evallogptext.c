@@ -194,28 +194,6 @@ static void put_calibration(struct buf *out, const struct logp_eval *e, const st
 		buf_add_fmt(out, "beta %.4g would predict best\n", factor * e->o->beta);
 }
 
-static void put_kl(struct buf *out, const struct logp_eval *e, const struct reward *reward)
-{
-	const char *const heads[] = {"KL, had the policy written", "mean r", "interval", "r^2/2",
-		"interval", "exp(-r)-1+r", "interval", NULL};
-	const struct reward_side *side[2] = {&reward->chosen, &reward->rejected};
-	struct table t = TABLE_INIT;
-
-	eval_put_heads(&t, e->o->level, heads);
-	for (int i = 0; i < 2; i++) {
-		table_add(&t, "%s", i ? "rejected" : "chosen");
-		for (int j = 0; j < REWARD_ESTIMATES; j++) {
-			table_number(&t, stats_mean_value(&side[i]->kl.k[j]), 4, "");
-			table_interval(
-				&t, reward_kl_interval(&side[i]->kl, j, e->o->level), 1, 4, "");
-		}
-		table_row(&t);
-	}
-	buf_add_char(out, '\n');
-	table_put(&t, out);
-	table_release(&t);
-}
-
 static void put_displacement(struct buf *out, const struct logp_eval *e, const struct margins *m)
 {
 	const char *const heads[] = {
@@ -243,21 +221,13 @@ static void put_displacement(struct buf *out, const struct logp_eval *e, const s
 
 /* ---- one policy */
 
-static void put_one(struct buf *out, const struct logp_eval *e, struct logp_model *m)
+/* Means by side, and how they compare. */
+static void put_sides_table(struct buf *out, const struct logp_eval *e, struct reward *r)
 {
-	struct reward *r = &m->reward;
 	const double level = e->o->level;
 
-	buf_add_fmt(out, "policy '%s', ", m->policy);
-	if (e->reference)
-		buf_add_fmt(out, "reference '%s', beta %g\n", e->o->reference, e->o->beta);
-	else
-		buf_add_str(out, "no reference\n");
-	buf_add_fmt(out, "%" PRIu64 " records, %" PRIu64 " pairs", r->records, r->pairs);
-	if (r->labelled)
-		buf_add_fmt(out, ", %" PRIu64 " labelled completions", r->labelled);
-	buf_add_fmt(out, "\n\n%-24s%12s%12s%12s%12s   %g %% interval\n", "", "wins", "ties",
-		"losses", "win rate", 100 * level);
+	buf_add_fmt(out, "\n%-24s%12s%12s%12s%12s   %g %% interval\n", "", "wins", "ties", "losses",
+		"win rate", 100 * level);
 	put_tally(out, e->reference ? "reward" : "log-prob", &r->sequence, level);
 	put_tally(out, e->reference ? "reward per token" : "log-prob per token", &r->token, level);
 	buf_add_fmt(out, "\n%-24s%12s%12s%12s   %g %% interval\n", "", "chosen", "rejected",
@@ -269,14 +239,72 @@ static void put_one(struct buf *out, const struct logp_eval *e, struct logp_mode
 	buf_add_char(out, '\n');
 	if (e->reference)
 		put_loss(out, r);
-	if (!r->pairs)
-		return;
-	put_length(out, m, level);
+}
+
+static void put_single_mean(struct buf *out, const char *name, const struct reward_side *side,
+	const struct stats_sample *s)
+{
+	buf_add_fmt(out, "%-24s", name);
+	put_cell(out, stats_sample_mean(s), 4, "");
+	buf_add_fmt(out, "\n%-24s", "  per token");
+	put_cell(out, reward_per_token(side, s), 4, "");
+	buf_add_char(out, '\n');
+}
+
+static void put_single(struct buf *out, const struct logp_eval *e, const struct reward_side *side)
+{
+	buf_add_fmt(out, "\n%-24s%12s\n", "", "single");
+	put_single_mean(
+		out, e->reference ? "log-prob, policy" : "log-prob (nats)", side, &side->policy);
+	if (e->reference) {
+		put_single_mean(out, "log-prob, reference", side, &side->reference);
+		put_single_mean(out, "log-ratio", side, &side->ratio);
+		buf_add_fmt(out, "%-24s", "  fell");
+		put_cell(out, 100 * logp_share_fell(side), 2, " %");
+		buf_add_char(out, '\n');
+	}
+	buf_add_fmt(out, "%-24s", "tokens");
+	put_cell(out, mean_tokens(side), 4, "");
+	buf_add_char(out, '\n');
+}
+
+static void put_reference(struct buf *out, const struct logp_eval *e)
+{
 	if (!e->reference)
-		return;
-	put_displacement(out, e, &m->margins);
-	put_calibration(out, e, &m->margins);
-	put_kl(out, e, r);
+		buf_add_str(out, "no reference");
+	else if (logp_has_sides(e))
+		buf_add_fmt(out, "reference '%s', beta %g", e->o->reference, e->o->beta);
+	else
+		buf_add_fmt(out, "reference '%s'", e->o->reference);
+	buf_add_str(out, e->reference && e->n > 1 ? "; r: log-ratio\n" : "\n");
+}
+
+static void put_one(struct buf *out, const struct logp_eval *e, struct logp_model *m)
+{
+	struct reward *r = &m->reward;
+
+	buf_add_fmt(out, "policy '%s', ", m->policy);
+	put_reference(out, e);
+	buf_add_fmt(out, "%" PRIu64 " records, %" PRIu64 " pairs", r->records, r->pairs);
+	if (r->labelled)
+		buf_add_fmt(out, ", %" PRIu64 " labelled completions", r->labelled);
+	if (r->single.policy.n)
+		buf_add_fmt(out, ", %" PRIu64 " single completions", r->single.policy.n);
+	buf_add_char(out, '\n');
+	if (logp_has_sides(e))
+		put_sides_table(out, e, r);
+	if (r->single.policy.n)
+		put_single(out, e, &r->single);
+	if (r->pairs)
+		put_length(out, m, e->o->level);
+	if (r->pairs && e->reference) {
+		put_displacement(out, e, &m->margins);
+		put_calibration(out, e, &m->margins);
+	}
+	if (e->reference && (r->pairs || r->single.policy.n))
+		logp_put_kl(out, e, r);
+	if (e->o->score)
+		logp_put_given(out, e, r);
 }
 
 /* ---- several */
@@ -310,15 +338,12 @@ static void put_row(struct table *t, const struct logp_eval *e, struct reward *r
 	table_row(t);
 }
 
-static void put_row_heads(struct table *t, const struct logp_eval *e, const char *what, bool named)
+static void put_row_heads(struct table *t, const struct logp_eval *e)
 {
 	const char *const heads[] = {
 		"pairs", "ties", "win rate", "interval", "per token", "margin", "interval", NULL};
 	const char *const more[] = {"chosen r", "rejected r", "chosen fell", "loss", NULL};
 
-	table_add(t, "%s", what);
-	if (named)
-		table_add(t, "policy");
 	for (const char *const *h = heads; *h; h++)
 		if (strcmp(*h, "interval"))
 			table_add(t, "%s", *h);
@@ -329,20 +354,33 @@ static void put_row_heads(struct table *t, const struct logp_eval *e, const char
 	table_row(t);
 }
 
-static void put_models(struct buf *out, struct logp_eval *e)
+/* What tables of several say of each. */
+struct columns {
+	void (*heads)(struct table *t, const struct logp_eval *e);
+	void (*row)(struct table *t, const struct logp_eval *e, struct reward *r);
+	bool shown;
+};
+
+#define TABLES 2
+
+static void find_tables(const struct logp_eval *e, struct columns tables[TABLES])
+{
+	tables[0] = (struct columns){put_row_heads, put_row, logp_has_sides(e)};
+	tables[1] = (struct columns){
+		logp_put_record_heads, logp_put_record_row, logp_has_singles(e) || e->o->score};
+}
+
+static void put_models(struct buf *out, struct logp_eval *e, const struct columns *how)
 {
 	struct table t = TABLE_INIT;
 
-	if (e->reference)
-		buf_add_fmt(out, "reference '%s', beta %g; r: log-ratio\n\n", e->o->reference,
-			e->o->beta);
-	else
-		buf_add_str(out, "no reference\n\n");
-	put_row_heads(&t, e, "policy", false);
+	table_add(&t, "policy");
+	how->heads(&t, e);
 	for (size_t i = 0; i < e->n; i++) {
 		put_name(&t, e, &e->all[i]);
-		put_row(&t, e, &e->all[i].reward);
+		how->row(&t, e, &e->all[i].reward);
 	}
+	buf_add_char(out, '\n');
 	table_put(&t, out);
 	table_release(&t);
 }
@@ -375,11 +413,14 @@ static void put_paired(struct buf *out, const struct logp_eval *e)
 	table_release(&t);
 }
 
-static void put_groups(struct buf *out, struct logp_eval *e)
+static void put_groups(struct buf *out, struct logp_eval *e, const struct columns *how)
 {
 	struct table t = TABLE_INIT;
 
-	put_row_heads(&t, e, e->o->by, e->n > 1);
+	table_add(&t, "%s", e->o->by);
+	if (e->n > 1)
+		table_add(&t, "policy");
+	how->heads(&t, e);
 	for (int g = 0; g < e->groups.n; g++)
 		for (size_t i = 0; i < e->n; i++) {
 			if ((size_t)g >= e->all[i].ngroups)
@@ -387,7 +428,7 @@ static void put_groups(struct buf *out, struct logp_eval *e)
 			table_add(&t, "%s", names_get(&e->groups, g));
 			if (e->n > 1)
 				put_name(&t, e, &e->all[i]);
-			put_row(&t, e, &e->all[i].groups[g]);
+			how->row(&t, e, &e->all[i].groups[g]);
 		}
 	buf_add_char(out, '\n');
 	table_put(&t, out);
@@ -396,16 +437,22 @@ static void put_groups(struct buf *out, struct logp_eval *e)
 
 void logp_put_text(struct buf *out, struct logp_eval *e)
 {
+	struct columns tables[TABLES];
 	unsigned doubts = 0;
 
+	find_tables(e, tables);
 	if (e->n == 1)
 		put_one(out, e, &e->all[0]);
 	else
-		put_models(out, e);
-	if (e->policies > 1)
+		put_reference(out, e);
+	for (int i = 0; e->n > 1 && i < TABLES; i++)
+		if (tables[i].shown)
+			put_models(out, e, &tables[i]);
+	if (e->policies > 1 && tables[0].shown)
 		put_paired(out, e);
-	if (e->o->by)
-		put_groups(out, e);
+	for (int i = 0; e->o->by && i < TABLES; i++)
+		if (tables[i].shown)
+			put_groups(out, e, &tables[i]);
 	for (size_t i = 0; i < e->n; i++)
 		doubts |= logp_find_doubts(e, &e->all[i]);
 	eval_put_doubts(out, logp_doubts, doubts);

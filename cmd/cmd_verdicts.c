@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
@@ -144,8 +145,8 @@ static int take_winner(const struct verdicts *v, const struct json *winner,
 	static const struct {
 		const char *text;
 		double value;
-	} known[] = {{"model_a", 0}, {"model_b", 1}, {"a", 0}, {"b", 1}, {"A", 0}, {"B", 1},
-		{"tie", 0.5}, {"draw", 0.5}, {"tie (bothbad)", 0.5}, {"both_bad", 0.5},
+	} known[] = {{"model_a", 0}, {"model_b", 1}, {"model_1", 0}, {"model_2", 1}, {"a", 0},
+		{"b", 1}, {"tie", 0.5}, {"draw", 0.5}, {"tie (bothbad)", 0.5}, {"both_bad", 0.5},
 		{"bothbad", 0.5}};
 	const char *s = json_text(winner);
 
@@ -159,7 +160,7 @@ static int take_winner(const struct verdicts *v, const struct json *winner,
 			return 1;
 		}
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (!strcmp(s, known[i].text)) {
+		if (!strcasecmp(s, known[i].text)) {
 			*value = known[i].value;
 			return 1;
 		}
@@ -215,6 +216,14 @@ static int take(struct verdicts *v, const struct json *row, const char *by, stru
 	return verdicts_add(v, &one, err);
 }
 
+static struct json *parse(const struct lines_record *r, struct err *err)
+{
+	if (r->element || *r->text == '{')
+		return json_parse(r->text, r->len, err);
+	err_set(err, ERR_CORRUPT, "no JSON object, nor a table's head with commas or tabs");
+	return NULL;
+}
+
 int cmd_for_each_record(const char *path,
 	int (*f)(void *context, const struct json *row, struct err *err), void *context,
 	struct err *err)
@@ -225,7 +234,7 @@ int cmd_for_each_record(const char *path,
 	int rc = in ? 1 : -1;
 
 	while (rc == 1 && (rc = lines_next(in, &r, err)) == 1) {
-		row = json_parse(r.text, r.len, err);
+		row = parse(&r, err);
 		if (!row || f(context, row, err))
 			rc = err_at(err, "%s: line %" PRIu64, path, r.line);
 		json_free(row);

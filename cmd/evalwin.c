@@ -64,6 +64,9 @@ static const struct cmd_option options[] = {
 		.help = "verdicts: write the difficulties that were estimated"},
 	{0, "save-verdicts", "FILE", CMD_PATH, &o.save_verdicts,
 		.help = "judge: write its verdicts, to be read again"},
+	{0, "score", "FIELD", CMD_STRING, &o.score,
+		.help = "log-probs: what others think of completions, a number each, in records' "
+			"field"},
 	{0, "seed", "N", CMD_INT, &o.seed, 0, 0x1p53, .help = "of the bootstrap (default 0)"},
 	{0, "timeout", "N", CMD_INT, &o.timeout, 1, 86400,
 		.help = "judge: seconds that it has for an answer (default 300)"},
@@ -75,14 +78,14 @@ static const struct cmd cmd = {"evalwin",
 	"[-qv] [-@ N] [--ascii] [--bars] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] "
 	"[--difficulty FILE] [--each] [--json] [--level P] [--max-block MIB] [--plot FILE] "
 	"[--policy NAME] "
-	"[--reference NAME] [--save-difficulty FILE] [--seed N] [FILE ...]\n"
+	"[--reference NAME] [--save-difficulty FILE] [--score FIELD] [--seed N] [FILE ...]\n"
 	"--judge COMMAND --cache FILE [-qv] [--ascii] [--bars] [--baseline NAME] [--bootstrap N] "
 	"[--budget N] "
 	"[--by FIELD] [--difficulty FILE] [-j N] [--json] [--level P] [--plot FILE] [--retries N] "
 	"[--save-difficulty FILE] [--save-verdicts FILE] [--seed N] [--timeout N] [FILE ...]\n"
 	"report -o FILE [-qv] [-@ N] [--baseline NAME] [--beta B] [--bootstrap N] [--by FIELD] "
 	"[--difficulty FILE] [--level P] [--max-block MIB] [--policy NAME] [--reference NAME] "
-	"[--seed N] FILE ...\n",
+	"[--score FIELD] [--seed N] FILE ...\n",
 	options};
 
 static const char *const kinds[] = {"log-probs", "verdicts", "a training log"};
@@ -110,11 +113,11 @@ static void refuse(int kind)
 			"on streams", "baseline", "difficulty", "judge", "save-difficulty", NULL);
 	if (kind == EVAL_RECORDS)
 		cmd_refuse("on verdicts", "beta", "each", "max-block", "policy", "reference",
-			"threads", NULL);
+			"score", "threads", NULL);
 	if (kind == EVAL_LOG)
 		cmd_refuse("on training logs", "baseline", "beta", "bootstrap", "by", "difficulty",
 			"each", "judge", "level", "max-block", "policy", "reference",
-			"save-difficulty", "seed", "threads", NULL);
+			"save-difficulty", "score", "seed", "threads", NULL);
 	if (!o.judges.n)
 		cmd_refuse("without a judge", "budget", "cache", "jobs", "retries", "save-verdicts",
 			"timeout", NULL);

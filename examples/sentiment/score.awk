@@ -1,9 +1,8 @@
-# Scores reviews by the grammar: what it says of each phrase, added up.
+# Scores reviews by the grammar: what it says of each phrase, added up; one a line.
 #
-#	awk -f score.awk grammar.txt TEXT             the mean over completions, and its standard error
-#	awk -f score.awk grammar.txt TEXT PAIRS       how often a completion's score is above the chosen one's
+#	awk -f score.awk grammar.txt TEXT
 #
-# TEXT is what tstream export writes of samples, PAIRS what reviews.awk writes.
+# TEXT is what tstream export writes of samples.
 
 function score(text,    n, word, i, sum) {
 	gsub(/[.,]/, "", text)
@@ -18,10 +17,8 @@ function score(text,    n, word, i, sum) {
 	return sum + 0
 }
 
-{ file += FNR == 1 }
-
 # Single words before a number, such as "superb +2"; what "not ... at all" adds is above.
-file == 1 && !/^#/ {
+NR == FNR && !/^#/ {
 	n = split($0, part, "|")
 	for (i = 1; i <= n; i++)
 		if (match(part[i], /[a-z]+ +[-+][0-9]+ *$/) && part[i] !~ /all/) {
@@ -31,22 +28,8 @@ file == 1 && !/^#/ {
 }
 
 # A model that has learnt little may write a quotation mark.
-file == 2 && match($0, /"completions":\["([^"\\]|\\.)*"\]/) {
-	mine[++samples] = score(substr($0, RSTART + 16, RLENGTH - 18))
-	sum += mine[samples]
-	squares += mine[samples] ^ 2
-}
-
-file == 3 && match($0, /"scores":\[-?[0-9]+/) {
-	better = substr($0, RSTART + 10, RLENGTH - 10) + 0
-	wins += mine[++pairs] > better ? 1 : mine[pairs] == better ? 0.5 : 0
-}
-
-END {
-	if (!samples || (pairs && pairs != samples))
+NR != FNR {
+	if (!match($0, /"completions":\["([^"\\]|\\.)*"\]/))
 		exit 1
-	if (pairs)
-		printf "%.4f\n", wins / pairs
-	else
-		printf "%.4f %.4f\n", sum / samples, sqrt((squares / samples - (sum / samples) ^ 2) / samples)
+	print score(substr($0, RSTART + 16, RLENGTH - 18))
 }

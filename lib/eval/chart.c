@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #define TICKS 5
+#define SLACK 0.01 /* of a step: what ends so little beyond a tick needs no other one */
 
 static size_t keep(struct chart *c, const char *s)
 {
@@ -74,6 +75,19 @@ void chart_add_row(struct chart *c, const char *label, double value, double low,
 	chart_add(c, &p, label);
 }
 
+static int by_series(const void *a, const void *b)
+{
+	const struct chart_point *p = a, *q = b;
+
+	return p->series != q->series ? p->series - q->series : (p->x > q->x) - (p->x < q->x);
+}
+
+void chart_sort(struct chart *c)
+{
+	if (c->n)
+		qsort(c->points, c->n, sizeof *c->points, by_series);
+}
+
 /* ---- ranges */
 
 static void widen(struct chart_range *r, double x)
@@ -104,8 +118,8 @@ static struct chart_range make_round(struct chart_range r)
 		r.high += room;
 	}
 	r.step = round_step(r.high - r.low);
-	r.low = floor(r.low / r.step + 1e-9) * r.step;
-	r.high = ceil(r.high / r.step - 1e-9) * r.step;
+	r.low = floor(r.low / r.step + SLACK) * r.step;
+	r.high = ceil(r.high / r.step - SLACK) * r.step;
 	return r;
 }
 

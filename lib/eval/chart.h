@@ -21,9 +21,9 @@
 
 enum chart_kind {
 	CHART_ROWS,   /* one below the other; x is the value */
-	CHART_LINES,  /* series of points joined in order */
+	CHART_LINES,  /* series of points joined in order; few of them with dots and intervals */
 	CHART_BARS,   /* points (x, y) as bars from y = 0, as wide as the step between them */
-	CHART_POINTS, /* apart, with labels */
+	CHART_POINTS, /* apart, with labels where there is room */
 };
 
 struct chart_point {
@@ -61,6 +61,9 @@ int chart_add_series(struct chart *c, const char *name);
 void chart_add_row(struct chart *c, const char *label, double value, double low, double high);
 void chart_add(struct chart *c, const struct chart_point *p, const char *label);
 
+/* Points by series, and then by x, as lines join them. */
+void chart_sort(struct chart *c);
+
 /*
  * An svg element that fits the width of what holds it; text stays text, and colours follow the reader's
  * preference for light or dark.
@@ -79,7 +82,7 @@ void chart_put_text(const struct chart *c, bool ascii, struct buf *out);
 /* Appends text for XML; what is not UTF-8, or no character of XML, becomes U+FFFD. */
 void chart_put_xml(struct buf *out, const char *s);
 
-/* The ends of all that is drawn, both made finite, different and round. */
+/* The ends of all that is drawn, to within a hundredth of a step, both made finite, different and round. */
 struct chart_range {
 	double low, high, step; /* step: between ticks */
 };

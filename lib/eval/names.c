@@ -1,6 +1,7 @@
 #include "eval/names.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,22 @@ int names_find(const struct names *all, const char *s, size_t n)
 const char *names_get(const struct names *all, int i)
 {
 	return all->text[i];
+}
+
+double names_number(const struct names *all, int i)
+{
+	char *end;
+	double x = strtod(all->text[i], &end);
+
+	return end != all->text[i] && !*end && isfinite(x) ? x : NAN;
+}
+
+bool names_are_numbers(const struct names *all)
+{
+	for (int i = 0; i < all->n; i++)
+		if (isnan(names_number(all, i)))
+			return false;
+	return all->n > 1;
 }
 
 void names_release(struct names *all)

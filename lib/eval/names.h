@@ -11,6 +11,7 @@
 #define EVAL_NAMES_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -32,6 +33,10 @@ int names_find(const struct names *all, const char *s, size_t n);
 
 /* Zero-terminated, until release. */
 const char *names_get(const struct names *all, int i);
+
+/* A name as a number; NaN where it is none. Are there two names or more, and all numbers? */
+double names_number(const struct names *all, int i);
+bool names_are_numbers(const struct names *all);
 
 void names_release(struct names *all);
 

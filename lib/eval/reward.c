@@ -57,13 +57,28 @@ static void add_kl(struct reward_kl *kl, double ratio)
 	kl->open_count++;
 }
 
-static void close_kl(struct reward_kl *kl)
+/* The record weighs as much as its completions, or as one. */
+static void close_kl(struct reward_kl *kl, bool as_one)
 {
-	for (int i = 0; i < REWARD_ESTIMATES; i++) {
-		stats_mean_add(&kl->k[i], kl->open[i], kl->open_count);
+	double weight = as_one ? 1 : kl->open_count;
+
+	for (int i = 0; kl->open_count > 0 && i < REWARD_ESTIMATES; i++) {
+		stats_mean_add(&kl->k[i], kl->open[i] / kl->open_count * weight, weight);
 		kl->open[i] = 0;
 	}
 	kl->open_count = 0;
+}
+
+/* What counts each completion once, and takes records for independent. */
+static void add_record(struct reward *r, const struct reward_completion *c, int k)
+{
+	r->records++;
+	for (int i = 0; i < k; i++) {
+		r->empty += c[i].tokens == 0;
+		if (r->options.reference)
+			add_kl(&r->kl, c[i].policy - c[i].reference);
+	}
+	close_kl(&r->kl, true);
 }
 
 static void add_side(struct reward *r, struct reward_side *side, const struct reward_completion *c)
@@ -75,10 +90,10 @@ static void add_side(struct reward *r, struct reward_side *side, const struct re
 	if (r->options.reference) {
 		stats_sample_add(&side->reference, c->reference);
 		stats_sample_add(&side->ratio, ratio);
+		add_kl(&side->kl, ratio);
 		side->fell += ratio < 0;
 		if (fabs(ratio) > ROUNDING * fmax(1, fabs(c->reference)))
 			r->differs = true;
-		add_kl(&side->kl, ratio);
 	}
 	side->tokens += c->tokens;
 }
@@ -99,8 +114,8 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 	struct reward_tally sequence = r->sequence, token = r->token;
 	double margin, sum = 0, pairs = (double)k * (k - 1) / 2;
 
-	for (int i = 0; i < k; i++) {
-		r->empty += c[i].tokens == 0;
+	add_record(r, c, k);
+	for (int i = 0; i < k; i++)
 		for (int j = i + 1; j < k; j++) {
 			compare(&r->sequence, raw_score(r, &c[i]), raw_score(r, &c[j]));
 			compare(&r->token, raw_token_score(r, &c[i]), raw_token_score(r, &c[j]));
@@ -112,25 +127,43 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 				stats_sample_add(&r->loss, softplus(-margin));
 			sum += margin;
 		}
-	}
 	close_record(&r->sequence, &sequence);
 	close_record(&r->token, &token);
-	close_kl(&r->chosen.kl);
-	close_kl(&r->rejected.kl);
+	close_kl(&r->chosen.kl, false);
+	close_kl(&r->rejected.kl, false);
 	stats_bootstrap_add(&r->bootstrap, sum, pairs);
 	r->pairs += (uint64_t)pairs;
-	r->records++;
 }
 
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good)
 {
 	struct reward_side *side = good ? &r->chosen : &r->rejected;
 
-	r->empty += c->tokens == 0;
+	add_record(r, c, 1);
 	add_side(r, side, c);
-	close_kl(&side->kl);
+	close_kl(&side->kl, false);
 	r->labelled++;
-	r->records++;
+}
+
+void reward_add_single(struct reward *r, const struct reward_completion *c)
+{
+	add_record(r, c, 1);
+	add_side(r, &r->single, c);
+	close_kl(&r->single.kl, false);
+}
+
+void reward_add_given(struct reward *r, const double *scores, int k)
+{
+	double sum = 0;
+
+	for (int i = 0; i < k; i++)
+		sum += scores[i];
+	stats_sample_add(&r->given, sum / k);
+}
+
+uint64_t reward_paired(const struct reward *r)
+{
+	return r->records - r->labelled - r->single.policy.n;
 }
 
 static double ratio_variance(const struct reward_kl *kl)
@@ -165,9 +198,9 @@ unsigned reward_doubts(const struct reward *r, double level)
 	struct stats_interval i = stats_rate_wilson(&r->sequence.decided, level);
 	unsigned doubts = 0;
 
-	if (r->pairs == 0)
+	if (r->pairs == 0 && (r->records == 0 || r->single.policy.n < r->records))
 		doubts |= REWARD_NO_PAIRS;
-	else if (r->records - r->labelled < REWARD_ENOUGH)
+	if (r->pairs && reward_paired(r) < REWARD_ENOUGH)
 		doubts |= REWARD_FEW_PAIRS;
 	if (r->pairs && r->sequence.ties == r->pairs)
 		doubts |= REWARD_ALL_TIES;

@@ -68,13 +68,13 @@ struct reward_kl {
 	double open[REWARD_ESTIMATES], open_count; /* of the record that is being added */
 };
 
-/* All chosen completions, or all rejected ones. */
+/* All chosen completions, all rejected ones, or all single ones. */
 struct reward_side {
 	struct stats_sample score, policy, reference,
 		ratio; /* ratio: policy - reference, log-probs */
 	struct reward_kl kl;
 	uint64_t tokens; /* counted, of all together */
-	uint64_t fell;	 /* completions with ratio < 0 */
+	uint64_t fell;	 /* completions with r < 0 */
 };
 
 struct reward {
@@ -84,7 +84,10 @@ struct reward {
 	uint64_t labelled; /* completions that came without another, by reward_add_labelled() */
 	uint64_t empty;	   /* completions without counted tokens */
 	struct reward_tally sequence, token;
-	struct reward_side chosen, rejected;
+	struct reward_side chosen, rejected, single;
+	/* Of each record, the mean over its completions. */
+	struct reward_kl kl;
+	struct stats_sample given;  /* by reward_add_given() */
 	struct stats_sample margin; /* score of the chosen minus score of the rejected, by pair */
 	struct stats_sample loss;   /* -log sigmoid(margin), by pair; empty without a reference */
 	struct stats_bootstrap bootstrap; /* of the mean margin; a row a record with pairs */
@@ -99,6 +102,15 @@ void reward_add_ranking(struct reward *r, const struct reward_completion *c, int
 
 /* One completion known to be good (counted as chosen) or bad (rejected): it makes no pair. */
 void reward_add_labelled(struct reward *r, const struct reward_completion *c, bool good);
+
+/* One completion of which nothing is known, such as a sample: neither chosen nor rejected. */
+void reward_add_single(struct reward *r, const struct reward_completion *c);
+
+/* What somebody else thinks of a record's completions, such as a reward model. */
+void reward_add_given(struct reward *r, const double *scores, int k);
+
+/* Records with pairs. */
+uint64_t reward_paired(const struct reward *r);
 
 /* The score of the chosen completion minus that of the rejected one. */
 double reward_margin(const struct reward *r, const struct reward_completion *chosen,
@@ -121,7 +133,7 @@ double reward_per_token(const struct reward_side *side, const struct stats_sampl
 
 /* Reasons not to believe the numbers, as a set of bits. */
 enum reward_doubt {
-	REWARD_NO_PAIRS = 1,
+	REWARD_NO_PAIRS = 1,	 /* nor is every record a single completion */
 	REWARD_FEW_PAIRS = 2,	 /* fewer than REWARD_ENOUGH records with pairs */
 	REWARD_ALL_TIES = 4,	 /* by sequence */
 	REWARD_SAME_COLUMNS = 8, /* policy and reference, up to rounding */

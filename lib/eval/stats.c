@@ -124,6 +124,16 @@ double stats_sample_sd(const struct stats_sample *s)
 	return s->n > 1 ? sqrt(s->m2 / (double)(s->n - 1)) : NAN;
 }
 
+struct stats_interval stats_sample_interval(const struct stats_sample *s, double level)
+{
+	double reach;
+
+	if (s->n < 2)
+		return nowhere;
+	reach = student(level, (double)s->n) * stats_sample_sd(s) / sqrt((double)s->n);
+	return (struct stats_interval){s->mean - reach, s->mean + reach};
+}
+
 void stats_rate_add(struct stats_rate *r, double hits, double trials)
 {
 	r->clusters += trials > 0;

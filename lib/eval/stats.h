@@ -52,6 +52,9 @@ double stats_sample_mean(const struct stats_sample *s); /* NaN for n = 0 */
 double stats_sample_sum(const struct stats_sample *s);
 double stats_sample_sd(const struct stats_sample *s); /* over n - 1; NaN for n < 2 */
 
+/* Of the mean, by Student's distribution. NaN for n < 2. */
+struct stats_interval stats_sample_interval(const struct stats_sample *s, double level);
+
 /*
  * ---- a rate of trials that come in clusters. Zeroed: empty.
  *

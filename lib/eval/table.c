@@ -47,12 +47,18 @@ void table_add(struct table *t, const char *fmt, ...)
 	end_cell(t, start);
 }
 
+/* Without the sign of what would be printed as zero. */
+static double no_minus_zero(double x, int decimals)
+{
+	return fabs(x) < 0.5 * pow(10, -decimals) ? 0 : x;
+}
+
 void table_number(struct table *t, double x, int decimals, const char *unit)
 {
 	if (isnan(x))
 		table_add(t, "-");
 	else
-		table_add(t, "%.*f%s", decimals, x, unit);
+		table_add(t, "%.*f%s", decimals, no_minus_zero(x, decimals), unit);
 }
 
 void table_count(struct table *t, uint64_t n)
@@ -66,8 +72,8 @@ void table_interval(
 	if (isnan(i.low))
 		table_add(t, "-");
 	else
-		table_add(t, "%.*f to %.*f%s", decimals, factor * i.low, decimals, factor * i.high,
-			unit);
+		table_add(t, "%.*f to %.*f%s", decimals, no_minus_zero(factor * i.low, decimals),
+			decimals, no_minus_zero(factor * i.high, decimals), unit);
 }
 
 void table_row(struct table *t)

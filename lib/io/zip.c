@@ -138,6 +138,8 @@ struct zipfile *zipfile_open(const char *path, struct err *err)
 	z->z.next_in = z->buffer;
 	z->fd = file_open(path, err);
 	if (z->fd < 0 || fill(z, err)) {
+		if (z->fd >= 0)
+			err_at(err, "%s", strcmp(path, "-") ? path : "stdin");
 		zipfile_close(z);
 		return NULL;
 	}

@@ -276,27 +276,27 @@ static int64_t attend_scratch(const struct ops *ops, int64_t keys, int64_t head_
 	return omp_get_max_threads() * scratch_each(ops, keys, head_dim);
 }
 
-static int64_t most_keys(const struct spans *s)
+/* The most keys that a row of spans from from to to - 1 sees without a window. */
+static int64_t most_keys(const struct spans *s, int64_t from, int64_t to)
 {
 	int64_t most = 0;
 
-	for (int64_t i = 0; i < s->group[s->groups]; i++)
+	for (int64_t i = from; i < to; i++)
 		if (s->span[i].prefix_len + s->span[i].len > most)
 			most = s->span[i].prefix_len + s->span[i].len;
 	return most;
 }
 
-/* In BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
-static bool attend_in_half(const struct ops *ops, const struct attention *a, int64_t most)
+/* A group in BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
+static bool attend_in_half(const struct ops *ops, const struct attention *a, const struct spans *s, int64_t from, int64_t to)
 {
-	return ops->half && (a->window == 0 || a->window >= most);
+	return ops->half && (a->window == 0 || a->window >= most_keys(s, from, to));
 }
 
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct spans *s, float *scratch)
 {
-	int64_t most = most_keys(s), each = scratch_each(ops, most, a->head_dim);
-	bool half = attend_in_half(ops, a, most);
+	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
 
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t g = 0; g < s->groups; g++)
@@ -304,7 +304,7 @@ static void attend_forward(const struct ops *ops, float *out, float *lse, const 
 			int64_t from = s->group[g], to = s->group[g + 1];
 			float *room = scratch + omp_get_thread_num() * each;
 
-			if (half)
+			if (attend_in_half(ops, a, s, from, to))
 				ops->kernels->attend_half_forward(ops->half, out, lse, q, k, v, a, s->span, from, to, h, room);
 			else
 				ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
@@ -315,8 +315,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 	const float *out, const float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct spans *s, float *scratch)
 {
-	int64_t most = most_keys(s), each = scratch_each(ops, most, a->head_dim);
-	bool half = attend_in_half(ops, a, most);
+	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
 
 #pragma omp parallel for collapse(2) schedule(dynamic)
 	for (int64_t g = 0; g < s->groups; g++)
@@ -324,7 +323,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 			int64_t from = s->group[g], to = s->group[g + 1];
 			float *room = scratch + omp_get_thread_num() * each;
 
-			if (half)
+			if (attend_in_half(ops, a, s, from, to))
 				ops->kernels->attend_half_backward(ops->half, dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to,
 					h, room);
 			else

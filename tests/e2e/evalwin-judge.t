@@ -177,6 +177,57 @@ EOF
 else
 	skip "http" "no curl"
 fi
+# A reference that has learnt a little of the language, and what a few steps of DPO make of it, as a folder, an
+# update and an adapter: verdicts are the sigmoid of beta times the difference of log-ratios, which is computed here
+# from all pairs at once.
+OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY
+sentiment=$root/examples/sentiment
+awk -f "$sentiment/reviews.awk" -v what=pairs -v n=45 -v seed=3 "$sentiment/grammar.txt" >reviews.jsonl
+cp -r "$sentiment/model" start
+pref-fmt -q --limit 40 reviews.jsonl | tokenize -q -m start -o some.tsz
+dpo-step -q --init start/config.json --loss sft --lr 3e-3 --max-steps 5 -o reference some.tsz &&
+	ref-logp -q -m reference -o some.ref.tsz some.tsz &&
+	dpo-step -q -m reference --beta 0.3 --lr 1e-3 --batch-size 8 -o policy some.ref.tsz &&
+	dpo-step -q -m reference --beta 0.3 --lr 1e-3 --batch-size 8 -o policy.tsz some.ref.tsz &&
+	dpo-step -q -m reference --beta 0.3 --lr 5e-3 --batch-size 8 --lora 4 -o adapter some.ref.tsz
+ok "a reference, and policies of it"
+cat >sigmoid.py <<'EOF'
+import json, math, sys
+said = {}
+for line in open(sys.argv[1]):
+    v = json.loads(line)
+    said.setdefault(v["instruction"], []).append(v["preference"] - 1)
+wide = 0
+for pair, line in zip(open("last.jsonl"), sys.stdin, strict=True):
+    p, q = (json.loads(line)[column] for column in ("logp.policy", "logp.ref"))
+    margin = 0.7 * ((p[0] - q[0]) - (p[1] - q[1]))
+    wide += 0.02 < abs(margin) < 5
+    shares = said.pop(json.loads(pair)["prompt"])
+    assert len(shares) == 2, shares
+    for share in shares:
+        assert abs(share - 1 / (1 + math.exp(-margin))) < 1e-4, (margin, share)
+assert not said and wide > 2, (said, wide)
+EOF
+tail -n 5 reviews.jsonl >last.jsonl
+pref-fmt -q last.jsonl | tokenize -q -m reference | ref-logp -q -m reference -o last.ref.tsz
+for policy in policy policy.tsz adapter; do
+	case $policy in
+	policy) ref-logp -q -m policy --as policy last.ref.tsz ;;
+	*) ref-logp -q -m reference --apply $policy --as policy last.ref.tsz ;;
+	esac | tstream export >scored
+	exits 0 "implicit-reward: $policy" evalwin -q -j 2 --json --judge "$judges/implicit-reward $policy reference 0.7" \
+		--cache implicit.jsonl --save-verdicts implicit.saved last.jsonl
+	$PYTHON sigmoid.py implicit.saved <scored
+	ok "... says the sigmoid of beta times the difference of log-ratios, in both orders"
+done
+sed 's/superb/zuperb/' start/tokenizer.json >policy/tokenizer.json
+sed 1q last.jsonl >one.jsonl
+exits 0 "a policy with another tokenizer" timeout 60 evalwin --json --judge "$judges/implicit-reward policy reference" --retries 0 \
+	--cache other.jsonl one.jsonl
+says "the stream was made with tokenizer" "... is refused"
+grep -q '"unjudged":2' out
+ok "... and says nothing"
 model=$root/../shared/data/models/stories260K
 if [ -d "$model" ]; then
 	cat >story.jsonl <<'EOF'

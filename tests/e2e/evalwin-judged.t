@@ -16,8 +16,8 @@ EOF
 cat >want <<'EOF'
 6 verdicts on 3 items by 2 judges; 1 without one; base 'old'
 
-against the base  wins  draws  losses  win rate  error    90 % interval  discrete  length  even length  90 % interval
-new                  2      1       3  41.67 %?  20.07  4.88 to 90.87 %   41.67 %       -            -              -
+against the base  wins  draws  losses  win rate  error    90 % interval  discrete
+new                  2      1       3  41.67 %?  20.07  4.88 to 90.87 %   41.67 %
 
 the first answer won 60.00 % of 5 decided verdicts (3.21 to 98.55 %)
 
@@ -161,6 +161,12 @@ ok "all won: Wilson's interval" || note "$(evalwin --json all.csv)"
 warned won.csv '"not-determined"'
 ok "a model that never lost"
 
+printf 'model_1\tmodel_2\twinner\n' >words.tsv
+printf 'x\ty\t%s\n' model_1 Model_2 A b Tie TIE >>words.tsv
+evalwin words.tsv >got
+grep -q "^6 verdicts, each taken for an item of its own; base 'x'\$" got && grep -q '^y  *2  *2  *2  *50.00 %?' got
+ok "verdicts without items or judges; their words in capitals" || note "$(cat got)"
+
 # ---- refusals
 
 refused() { # CODE MESSAGE ROW
@@ -174,6 +180,11 @@ refused 1 "bad.jsonl: line 1: winner 'z' is none of the models, 'model_a', 'mode
 	'{"model_a":"x","model_b":"y","winner":"z"}'
 refused 1 "bad.jsonl: line 1: both sides are 'x'" '{"model_a":"x","model_b":"x","winner":"a"}'
 refused 3 "bad.jsonl: line 1: not JSON at byte 12" '{"winner":"a"'
+refused 3 "bad.jsonl: line 1: no JSON object, nor a table's head with commas or tabs" 'a b winner'
+exits 1 "a folder" evalwin .
+says "evalwin: .: cannot read: Is a directory" "... said so"
+exits 4 "a field that no verdict has" evalwin --by other plain.csv
+says "evalwin: no verdict has a field 'other'" "... said so"
 exits 4 "an unknown base" evalwin --baseline other plain.csv
 says "evalwin: no verdict is on the model 'other'" "... said so"
 {

@@ -3,9 +3,24 @@
 . "$(dirname "$0")/../lib.sh"
 
 cat >svgtext.py <<'EOF'
-# Is it XML, with text for each of the words, and colours for light and dark?
+# Is it XML, with text for each of the words, none over another, and colours for light and dark?
 import sys, xml.etree.ElementTree as ET
 root = ET.parse(sys.argv[1]).getroot()
+SVG = "{http://www.w3.org/2000/svg}"
+
+def box(t):
+    said = [t.text or ""] + [e.tail or "" for e in t]
+    wide, x = 6.2 * len("".join(said)), float(t.get("x"))
+    left = x - {"end": wide, "middle": wide / 2}.get(t.get("text-anchor"), 0)
+    return left, left + wide, float(t.get("y")) - 9, float(t.get("y"))
+
+for chart in root.iter(SVG + "g"):
+    if chart.get("class") == "c":
+        boxes = [(box(t), t.text) for t in chart.iter(SVG + "text")]
+        for i, (a, one) in enumerate(boxes):
+            for b, other in boxes[:i]:
+                assert a[0] >= b[1] or b[0] >= a[1] or a[2] >= b[3] or b[2] >= a[3], (one, other, a, b)
+            assert a[0] >= -1 and a[1] <= 401, (one, a)
 words = {"".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text")}
 style = "".join(s.text for s in root.iter("{http://www.w3.org/2000/svg}style"))
 assert root.tag.endswith("svg") and "prefers-color-scheme:dark" in style
@@ -30,8 +45,24 @@ evalwin hostile.tsv >plain && evalwin --plot a.svg hostile.tsv | cmp - plain
 ok "--plot changes nothing in the table"
 $PYTHON svgtext.py a.svg 'Win rates' 'Bradley-Terry ratings' '<b>&"x"' plain 50 'rating'
 ok "an SVG with text"
-evalwin --plot b.svg --by item --bootstrap 0 hostile.tsv >/dev/null && $PYTHON svgtext.py b.svg 'Win rates by group' '0: plain'
+evalwin --plot b.svg --by winner --bootstrap 0 hostile.tsv >/dev/null && $PYTHON svgtext.py b.svg 'Win rates by group' 'a: plain'
 ok "... by group, without a bootstrap"
+evalwin --plot b.svg --by item hostile.tsv >/dev/null && $PYTHON svgtext.py b.svg 'Win rates by item' plain '<b>&"x"' item 'win rate in %'
+ok "... by a field of numbers: curves"
+sed 's/\([^\t]*\t[^\t]*\t[^\t]*\t\)11$/\1none/' hostile.tsv >most.tsv
+evalwin --plot b.svg --by item most.tsv >/dev/null && $PYTHON svgtext.py b.svg 'Win rates by group' '0: plain' 'none: plain'
+ok "... by a field of numbers but for one: none"
+i=0
+while [ $i -lt 40 ]; do
+	printf '{"model_a":"base","model_b":"m","winner":"model_%s","item":%d,"dose":%s}\n' $([ $((i * 7 % 11)) -gt 4 ] && echo a || echo b) $i \
+		$(((40 - i) / 10))e-1
+	i=$((i + 1))
+done >dose.jsonl
+evalwin --plot b.svg --by dose dose.jsonl >/dev/null && $PYTHON svgtext.py b.svg 'Win rates by dose' dose 0.4 0.0
+ok "... of one model"
+sed -n 's/.*<path class="l" d="M\([0-9.]*\) [0-9.]*L\([0-9.]*\) [0-9.]*L\([0-9.]*\) .*L\([0-9.]*\) .*/\1 \2 \3 \4/p' b.svg |
+	awk '$1 < $2 && $2 < $3 && $3 < $4 { found = 1 } END { exit !found }'
+ok "... joined in the order of the field, not of the records"
 evalwin --ascii --bootstrap 0 hostile.tsv >got
 grep -c -e '^plain *-*o-* * 75$' -e '^p?\[31mq *-*o-* * 66.67$' got >count
 is "$(cat count)" 2 "--ascii: bars" || note "$(cat got)"
@@ -49,7 +80,7 @@ import json, random
 random.seed(1)
 for i in range(60):
     ref = [-10.0, -12.0]
-    row = {"prompt": [1], "completions": [[3] * 5, [3] * random.randint(1, 9)], "logp.ref": ref, "meta": {"t": i % 2}}
+    row = {"prompt": [1], "completions": [[3] * 5, [3] * random.randint(1, 9)], "logp.ref": ref, "meta": {"t": "ab"[i % 2], "n": i % 3, "score": [i % 7, 2]}}
     for name, lead in ("one", 0.5), ("two", 2):
         row["logp." + name] = [r + random.gauss(lead * (1 - j), 1) - 3 for j, r in enumerate(ref)]
     print(json.dumps(row))
@@ -58,6 +89,16 @@ $PYTHON make.py | tstream import -o s.tsz
 evalwin --plot c.svg --policy one --policy two --by t s.tsz >/dev/null &&
 	$PYTHON svgtext.py c.svg 'Win rates by reward' Margins 'Reliability: said, and won' 'Reward and KL' one two 'Win rates by group'
 ok "log-probs: rates, margins, reliability, reward and KL"
+evalwin --plot c.svg --policy one --policy two --by n s.tsz >/dev/null && $PYTHON svgtext.py c.svg 'Win rates by n' one two n 'pairs won in %'
+ok "... by a field of numbers: a curve for each policy"
+mkdir -p sweep/high sweep/low
+for file in high/0.5 high/1 low/0.5 low/a-name-that-is-much-too-long-for-it alone; do
+	cp s.tsz sweep/$file.tsz
+done
+evalwin --each --policy one --plot c.svg sweep/*/*.tsz sweep/alone.tsz >/dev/null && $PYTHON svgtext.py c.svg high low alone high/0.5 'Reward and KL'
+ok "files: what their names share is left out; folders are series"
+evalwin --each --policy one --score score --plot c.svg sweep/*/*.tsz sweep/alone.tsz >got && $PYTHON svgtext.py c.svg 'Score and KL' 'KL: mean log-ratio, in nats' score Score
+ok "--score: the frontier of scores"
 evalwin --plot d.svg --reference none --policy one s.tsz >/dev/null && $PYTHON svgtext.py d.svg 'Win rates by log-prob' one
 ok "... without a reference"
 

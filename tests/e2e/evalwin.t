@@ -36,19 +36,22 @@ import json, random, sys
 kind, count = sys.argv[1], int(sys.argv[2])
 random.seed(kind)
 for i in range(count):
-    k = {"pairs": 2, "rankings": random.randint(2, 5), "labelled": 1}[kind]
+    k = {"pairs": 2, "rankings": random.randint(2, 5), "mixed": 1 + i % 3}.get(kind, 1)
     lengths = [random.randint(1, 9) for _ in range(k)]
     ref = [-2 * n - random.randrange(64) / 64 for n in lengths]
     policy = [r + (random.randrange(-64, 96) - 24 * j) / 64 for j, r in enumerate(ref)]
-    if kind != "labelled" and i % 9 == 0:
+    if k > 1 and i % 9 == 0:
         policy[1] = ref[1] + policy[0] - ref[0]
     row = {"prompt": [1, 2], "completions": [[3] * n for n in lengths], "logp.ref": ref,
            "logp.policy": [min(0, p) for p in policy]}
     if kind == "labelled":
         row["label"] = [i % 3 // 2]
+    if kind in ("singles", "mixed"):
+        scores = [random.randrange(-99, 99) / 8 for _ in range(k)]
+        row["meta"] = {"score": scores[0] if k == 1 and i % 2 else scores}
     print(json.dumps(row))
 EOF
-for kind in pairs rankings labelled; do
+for kind in pairs rankings labelled singles mixed; do
 	$python make.py $kind 120 >$kind.jsonl
 	tstream import -o $kind.tsz $kind.jsonl || exit 1
 done
@@ -115,6 +118,7 @@ calibration error 35.99 %; no beta from 2^-8 to 2^8 times this one predicts best
 KL, had the policy written   mean r      90 % interval   r^2/2     90 % interval  exp(-r)-1+r     90 % interval
 chosen                      -0.3333  -1.6209 to 0.9543  0.2500  0.0422 to 1.1042       0.3245  0.0000 to 1.6891
 rejected                    -0.0833  -1.6790 to 1.5123  0.3021  0.0493 to 0.8304       0.2945                 -
+all, by record              -0.2083  -0.6470 to 0.2303  0.2760  0.0735 to 1.1674       0.3095                 -
 
 warning: fewer than 30 records with pairs: too few to tell much
 warning: the win rate's interval holds one half: it may be chance
@@ -209,9 +213,9 @@ def rate(clusters):
     return p, wilson(p * n / effect, n / effect, t_of(m))
 
 def mean_interval(clusters, skewed):
-    n, m = sum(w for _, w in clusters), sum(w for _, w in clusters) ** 2 / sum(w * w for _, w in clusters)
     if len(clusters) < 2:
         return None
+    n, m = sum(w for _, w in clusters), sum(w for _, w in clusters) ** 2 / sum(w * w for _, w in clusters)
     center = sum(s for s, _ in clusters) / n
     rest = [s - center * w for s, w in clusters]
     squares, t = sum(r * r for r in rest), t_of(m)
@@ -261,14 +265,23 @@ def bootstrap(sums):
     tail = math.erfc(t_of(n) * math.sqrt(n / (n - 1) / 2)) / 2
     return [at(tail), at(1 - tail)]
 
-sides, tallies, margins, sums, loss = {"chosen": [], "rejected": []}, [[], []], [], [], []
-whose = {"chosen": [], "rejected": []}  # of sides: the record
+sides, tallies, margins, sums, loss = {"chosen": [], "rejected": [], "single": []}, [[], []], [], [], []
+whose = {"chosen": [], "rejected": [], "single": []}  # of sides: the record
 both = []  # margin, chosen, rejected, record by pair
 labelled = 0
+records, given = [], []  # log-ratios of each record's completions; what was said of them
 for number, r in enumerate(rows):
     done = r.get("completions") or [r["chosen"], r["rejected"]]
     ref = r["logp.ref"] if two else [0] * len(done)
     c = [(p, q, len(t), p - q) for p, q, t in zip(r["logp." + got["policy"]], ref, done)]
+    records.append([x[3] for x in c])
+    if "score" in got:
+        score = r["meta"]["score"]
+        given.append(mean(score) if isinstance(score, list) else score)
+    if len(c) == 1 and "label" not in r:
+        sides["single"] += c
+        whose["single"].append(number)
+        continue
     if len(c) == 1:
         side = "chosen" if r["label"][0] else "rejected"
         sides[side] += c
@@ -298,7 +311,8 @@ def by_record(values, numbers):  # (sum, how many), record by record
 def or_none(f, x, least=1):
     return f(x) if len(x) >= least else None
 
-want = {"records": len(rows), "pairs": len(margins), "labelled": labelled, "policy": got["policy"],
+want = {"records": len(rows), "pairs": len(margins), "labelled": labelled,
+        "single": len(sides["single"]), "policy": got["policy"],
         "reference": "ref" if two else None, "beta": beta if two else None, "level": level,
         "bootstrap": B, "seed": seed}
 for tally, name in zip(tallies, ("reward", "reward_per_token") if two else ("logp", "logp_per_token")):
@@ -317,15 +331,16 @@ want[group + "/margins_interval"] = bootstrap(sums)
 for side, c in sides.items():
     tokens = sum(x[2] for x in c)
     want["tokens/" + side] = tokens
-    want[f"{group}/{side}_sd"] = or_none(statistics.stdev, [beta * x[3] for x in c], 2)
+    if side != "single":
+        want[f"{group}/{side}_sd"] = or_none(statistics.stdev, [beta * x[3] for x in c], 2)
     columns = {"logps": [x[0] for x in c]}
     if two:
         columns |= {"ref_logps": [x[1] for x in c], "log_ratio": [x[3] for x in c],
                     "rewards": [beta * x[3] for x in c]}
-        want["fell/" + side] = mean(x[3] < 0 for x in c)
+        want["fell/" + side] = or_none(lambda c: mean(x[3] < 0 for x in c), c)
     for name, x in columns.items():
-        want[f"{name}/{side}"] = mean(x)
-        want[f"{name}_per_token/{side}"] = sum(x) / tokens
+        want[f"{name}/{side}"] = or_none(mean, x)
+        want[f"{name}_per_token/{side}"] = sum(x) / tokens if tokens else None
 if two:
     want["loss"] = or_none(mean, [math.log1p(math.exp(-m)) for m in margins])
 want["warnings"] = sys.argv[3].split()
@@ -391,16 +406,24 @@ if two:
          "accuracy_interval": rate(by_record([x[1] for x in b], [x[2] for x in b]))[1]} for b in bins],
         "error": sum(abs(sum(x[0] - x[1] for x in b)) for b in bins) / n if n else None}
     want["kl"] = {}
-    for side, c in sides.items():
-        r = [x[3] for x in c]
-        columns = {"k1": r, "k2": [x * x / 2 for x in r], "k3": [math.exp(-x) - 1 + x for x in r]}
+    for side in "chosen", "rejected", "all":
+        r = [x[3] for x in sides[side]] if side != "all" else None
+        columns = {"k1": lambda x: x, "k2": lambda x: x * x / 2, "k3": lambda x: math.exp(-x) - 1 + x}
         want["kl"][side] = {}
-        for name, x in columns.items():
+        for name, f in columns.items():
+            if r is None:  # a record is one
+                x = [mean(f(y) for y in record) for record in records]
+                clusters, square = [(y, 1) for y in x], mean(mean(y * y for y in record) for record in records)
+                variance = square - mean(mean(record) for record in records) ** 2
+            else:
+                x = [f(y) for y in r]
+                clusters, variance = by_record(x, whose[side]), statistics.pvariance(r) if r else 0
+            interval = mean_interval(clusters, name != "k1") if name != "k3" or variance <= 0.49 else None
             want["kl"][side][name] = or_none(mean, x)
-            interval = mean_interval(by_record(x, whose[side]), name != "k1")
-            if name == "k3" and r and statistics.pstdev(r) > 0.7:
-                interval = None
             want["kl"][side][name + "_interval"] = [max(0, interval[0]), interval[1]] if interval and name != "k1" else interval
+if "score" in got:
+    want |= {"score": mean(given), "score_interval": mean_interval([(x, 1) for x in given], False),
+             "score_sd": statistics.stdev(given)}
 
 def compare(name, a, b):
     if isinstance(a, dict) and isinstance(b, dict):
@@ -432,6 +455,10 @@ figures "pairs by the reference alone" pairs "undecided" --reference none --poli
 figures "rankings" rankings ""
 figures "rankings without a reference" rankings "" --reference none --bootstrap 0
 figures "labelled completions" labelled "no-pairs"
+figures "single completions" singles ""
+figures "single completions with a score" singles "" --score score --level 0.9
+figures "single completions without a reference" singles "" --reference none --score score
+figures "some single, some in pairs, some ranked" mixed "" --score score
 figures "three pairs" few "few-pairs undecided"
 
 # ---- warnings
@@ -448,6 +475,14 @@ ok "warnings: a completion without tokens"
 tstream head --json few.tsz >head.json && tstream import --head head.json -o none.tsz </dev/null
 figures_warned none.tsz '"no-pairs"' && evalwin none.tsz | grep -q '^reward  *-  *-  *-   -$'
 ok "a stream without records"
+
+sed 's/logp\.policy/logp.sample/' rankings.jsonl | tstream import -o ranked.tsz
+evalwin --policy sample ranked.tsz >got && grep -q '^warning: samples, unless they were ranked, are in no order' got
+ok "warnings: pairs of samples"
+sed 's/"logp.policy":[^]]*/"logp.policy":[-2.000001,-3/; s/"logp.ref":[^]]*/"logp.ref":[-2,-3/' few.jsonl |
+	tstream import -o rounding.tsz
+evalwin rounding.tsz >got && grep -q '^all, by record  *0.0000  *0.0000 to 0.0000 ' got
+ok "no minus zero"
 
 # ---- inputs
 
@@ -532,7 +567,7 @@ ok "--each: a file as if alone"
 
 # ---- refusals
 
-echo '{"prompt":[1],"completions":[[2]],"logp.ref":[-1],"logp.policy":[-2]}' | tstream import -o single.tsz
+echo '{"winner":"a"}' >b.jsonl
 echo '{"prompt":[1],"completions":[[2]],"label":[0.5],"logp.ref":[-1],"logp.policy":[-2]}' |
 	tstream import -o scored.tsz
 echo '{"prompt":[1],"chosen":[2],"rejected":[3]}' | tstream import -o plain.tsz
@@ -546,7 +581,10 @@ fails 4 "no column 'logp.base' in the stream, which has logp.policy, logp.ref" \
 	evalwin --reference base pairs.tsz
 fails 4 "no column 'logp.policy' in the stream, which has no log-probs: see ref-logp(1)" evalwin plain.tsz
 fails 4 "the stream holds text, whose tokens cannot be counted" evalwin text.tsz
-fails 4 "record 0 has one completion and no label: there is nothing to compare it with" evalwin single.tsz
+fails 4 "no record has a field 'topic'" evalwin --by topic singles.tsz
+fails 4 "the stream has no 'meta': records have no field 'score'" evalwin --score score pairs.tsz
+fails 4 "record 0 has not one number for each of its 1 completions in 'other'" evalwin --score other singles.tsz
+fails 2 "--score has no effect on verdicts" evalwin --score x b.jsonl
 fails 4 "record 0 has one completion labelled 0.5, which is neither 1 (good) nor 0 (bad)" evalwin scored.tsz
 fails 2 "--beta has no effect without a reference" evalwin --reference none --beta 1 pairs.tsz
 fails 2 "--seed has no effect without a bootstrap" evalwin --bootstrap 0 --seed 1 pairs.tsz
@@ -587,11 +625,15 @@ for m in a b; do
 	done | gzip >$m.annotations.json.gz
 done
 ln -s "$root/examples"
+mkdir dpo ipo
+for beta in dpo/0.1 dpo/0.5 ipo/0.1; do
+	sed 's/logp\.policy/logp.sample/' singles.jsonl | tstream import -o $beta.tsz
+done
 echo '{"prompt":"It was","completions":[" dull"]}' >base.jsonl
 echo '{"prompt":"It was","completions":[" great"]}' >new.jsonl
 echo '{"step":1,"loss":0.5}' >train.log
 sed -n 's/^\.Dl \$ \(evalwin .*\)/\1/p' "$root/man/evalwin.1" >commands
-[ "$(wc -l <commands)" -eq 8 ] && sh -e commands >got && [ -s win.svg ] && [ -s report.html ] && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
+[ "$(wc -l <commands)" -eq 9 ] && sh -e commands >got && [ -s win.svg ] && grep -q '>ipo</text>' frontier.svg && [ -s report.html ] && grep -q '99 % interval' got && grep -q '^ref2 ' got && grep -q '^d ' got &&
 	grep -q '"rewards/margins"' result.json
 ok "the man page's examples"
 

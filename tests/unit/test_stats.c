@@ -471,6 +471,44 @@ static void reward_of_labels(void **state)
 	reward_release(&r);
 }
 
+static void reward_of_singles(void **state)
+{
+	/* log-ratios 1, -0.5; and 2 and 0 of one record, which count as 1 */
+	const struct reward_completion one = {-2, -3, 2}, two = {-4, -3.5, 3},
+				       both[2] = {{-1, -3, 1}, {-5, -5, 4}};
+	const double scores[2] = {4, -1};
+	struct reward r;
+
+	(void)state;
+	start(&r, true);
+	reward_add_single(&r, &one);
+	reward_add_single(&r, &two);
+	assert_int_equal(reward_doubts(&r, 0.95), 0);
+	assert_int_equal(reward_paired(&r), 0);
+	NEAR(stats_sample_mean(&r.single.ratio), 0.25, 1e-12);
+	NEAR(stats_mean_value(&r.kl.k[REWARD_K1]), 0.25, 1e-12);
+	NEAR(stats_mean_value(&r.kl.k[REWARD_K2]), (0.5 + 0.125) / 2, 1e-12);
+	NEAR(stats_mean_value(&r.kl.k[REWARD_K3]), (exp(-1) + exp(0.5) - 2 + 0.5) / 2, 1e-12);
+	NEAR(reward_per_token(&r.single, &r.single.policy), -6 / 5.0, 1e-12);
+	assert_int_equal(r.single.fell, 1);
+	reward_add_ranking(&r, both, 2);
+	assert_int_equal(r.records, 3);
+	assert_int_equal(reward_paired(&r), 1);
+	assert_int_equal(reward_doubts(&r, 0.95) & REWARD_FEW_PAIRS, REWARD_FEW_PAIRS);
+	NEAR(stats_mean_value(&r.kl.k[REWARD_K1]), 0.5, 1e-12);
+	NEAR(stats_mean_value(&r.kl.k[REWARD_K2]), (0.5 + 0.125 + 1) / 3, 1e-12);
+	reward_add_given(&r, scores, 2);
+	reward_add_given(&r, scores, 1);
+	NEAR(stats_sample_mean(&r.given), 2.75, 1e-12);
+	reward_release(&r);
+
+	start(&r, false);
+	reward_add_single(&r, &one);
+	assert_true(isnan(stats_mean_value(&r.kl.k[REWARD_K1])));
+	NEAR(stats_sample_mean(&r.single.policy), -2, 1e-12);
+	reward_release(&r);
+}
+
 static void reward_same_columns(void **state)
 {
 	const struct reward_completion same[2] = PAIR(-300.001, -300, 9, -200, -200.001, 9);
@@ -509,6 +547,7 @@ int main(void)
 		cmocka_unit_test(reward_without_reference),
 		cmocka_unit_test(reward_of_rankings),
 		cmocka_unit_test(reward_of_labels),
+		cmocka_unit_test(reward_of_singles),
 		cmocka_unit_test(reward_same_columns),
 	};
 

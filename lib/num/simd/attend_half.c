@@ -10,10 +10,10 @@
 
 #define REST(most, d) (((most) > BLOCK ? (most) : BLOCK) * (d)) /* floats */
 
-/* p, dp and both()'s floats, then, half a float each, at most five times keys by features or by queries, in whole tiles. */
+/* p, dp and both()'s floats, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
 int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim)
 {
-	return longest * 2 * BLOCK + REST(longest, head_dim) + (longest + 4 * BLOCK) * 5 * (head_dim + 2 * BLOCK) / 2;
+	return longest * 2 * BLOCK + REST(longest, head_dim) + (longest + 4 * BLOCK) * 6 * (head_dim + 2 * BLOCK) / 2;
 }
 
 /* Hands out room for tiles. */
@@ -31,15 +31,14 @@ static uint16_t *lines(struct room *room, const float *x, int64_t ldx, int64_t n
 	return to;
 }
 
-/* Rows as they are rounded, and what that leaves. */
-struct both {
-	uint16_t *rounded, *rest;
-};
-
-/* scratch: n * d floats. */
-static struct both both(struct room *room, const float *x, int64_t ldx, int64_t n, int64_t d, bool right, float *scratch)
+/*
+ * n rows as operands of scores(), three times as deep: as they are rounded and what that leaves, queries being rounded,
+ * rest, rounded and keys (right) rounded, rounded, rest. scratch: n * d floats.
+ */
+static uint16_t *both(struct room *room, const float *x, int64_t ldx, int64_t n, int64_t d, bool right, float *scratch)
 {
-	struct both b = {.rounded = lines(room, x, ldx, n, d, true, right)};
+	int64_t deep = half_depth(d), next = HALF_LINES * deep;
+	uint16_t *to = room->at;
 
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t f = 0; f < d; f++) {
@@ -49,17 +48,20 @@ static struct both both(struct room *room, const float *x, int64_t ldx, int64_t 
 			memcpy(&half, &bits, sizeof half);
 			scratch[i * d + f] = x[i * ldx + f] - half;
 		}
-	b.rest = lines(room, scratch, d, n, d, true, right);
-	return b;
+	for (int part = 0; part < 3; part++) {
+		bool rest = part == (right ? 2 : 1);
+
+		VEC_NAME(half_tiles)(to + part * next, 3 * deep, rest ? scratch : x, rest ? d : ldx, n, d, true, right);
+	}
+	room->at += (n + HALF_LINES - 1) / HALF_LINES * HALF_LINES * 3 * deep;
+	return to;
 }
 
 /* p[rows, n] = queries times keys. */
-static void scores(gemm_half *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const struct both *query,
-	const struct both *key)
+static void scores(gemm_half *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const uint16_t *query,
+	const uint16_t *key)
 {
-	multiply(rows, n, d, query->rounded, key->rounded, half_depth(d), p, ldp, false);
-	multiply(rows, n, d, query->rest, key->rounded, half_depth(d), p, ldp, true);
-	multiply(rows, n, d, query->rounded, key->rest, half_depth(d), p, ldp, true);
+	multiply(rows, n, 3 * half_depth(d), query, key, 3 * half_depth(d), p, ldp, false);
 }
 
 /* Scratch after p, and, backward, dp, and what both() needs, on a cache line. */
@@ -81,8 +83,7 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 	for (const struct span *s = span + from; s < span + to; s++) {
 		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
 		struct room room = room_after(rest, REST(most, d));
-		uint16_t *value[2];
-		struct both key[2];
+		uint16_t *key[2], *value[2];
 
 		for (int x = 0; x < 2; x++) {
 			key[x] = both(&room, k + first[x] * ld, ld, n[x], d, true, rest);
@@ -93,11 +94,11 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
 				struct keys keys = keys_of(a, s, i, i + rows);
 				struct room now = room;
-				struct both query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
+				uint16_t *query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
 				float *o = out + row * wide + h * d, sums[BLOCK];
 
 				for (int x = 0; x < 2; x++)
-					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, &query, &key[x]);
+					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
 				clear(o, wide, rows, d);
 				for (int64_t r = 0; r < rows; r++)
 					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r, &lse[(row + r) * a->heads + h]);
@@ -128,8 +129,7 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 	for (const struct span *s = span + from; s < span + to; s++) {
 		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
 		struct room room = room_after(rest, REST(most, d));
-		uint16_t *turned_key[2], *value[2];
-		struct both key[2];
+		uint16_t *key[2], *turned_key[2], *value[2];
 
 		for (int x = 0; x < 2; x++) {
 			key[x] = both(&room, k + first[x] * ld + at, ld, n[x], d, true, rest);
@@ -143,13 +143,13 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 				struct keys keys = keys_of(a, s, i, i + rows);
 				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 				struct room now = room;
-				struct both query = both(&now, q + head, ld, rows, d, false, rest);
+				uint16_t *query = both(&now, q + head, ld, rows, d, false, rest);
 				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
 				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);
 				uint16_t *turned_grad = lines(&now, ob, wide, d, rows, false, true);
 
 				for (int x = 0; x < 2; x++) {
-					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, &query, &key[x]);
+					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
 					multiply(rows, keys.part[x].n, d, grad, value[x], half_depth(d), dp + keys.part[x].at, most, false);
 				}
 				for (int64_t r = 0; r < rows; r++) {
