@@ -179,6 +179,7 @@ static void means(void **state)
 	const double sleep[] = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
 	const double clusters[][2] = {{3, 2}, {1, 3}, {-2, 1}, {8, 3}, {1, 1}};
 	struct stats_mean m = {0}, far = {0}, c = {0};
+	struct stats_sample sample = {0};
 	struct stats_interval x, y;
 
 	(void)state;
@@ -189,11 +190,16 @@ static void means(void **state)
 		assert_true(isnan(stats_mean_skewed_interval(&m, 0.95).high) == (i < 2));
 		stats_mean_add(&m, sleep[i], 1);
 		stats_mean_add(&far, 1e8 + sleep[i], 1);
+		assert_true(isnan(stats_sample_interval(&sample, 0.95).low) == (i < 2));
+		stats_sample_add(&sample, sleep[i]);
 	}
 	NEAR(stats_mean_value(&m), 2.33, 1e-12);
 	x = stats_mean_interval(&m, 0.95);
 	NEAR(x.low, 0.8976775, 1e-7);
 	NEAR(x.high, 3.7623225, 1e-7);
+	y = stats_sample_interval(&sample, 0.95);
+	NEAR(y.low, x.low, 1e-12);
+	NEAR(y.high, x.high, 1e-12);
 	y = stats_mean_interval(&far, 0.95);
 	NEAR(y.low - 1e8, x.low, 1e-6);
 	NEAR(y.high - 1e8, x.high, 1e-6);
