@@ -175,7 +175,10 @@ static int run(char *const *paths, int n, struct err *err)
 	if (kind < 0)
 		return -1;
 	refuse(kind);
-	rc = evaluate(kind, paths, n, &out, err) || print(&out, err) ? -1 : 0;
+	rc = evaluate(kind, paths, n, &out, err);
+	if (rc == 0 && kind == EVAL_RECORDS && !o.judges.n && o.resamples && !out.resampled)
+		cmd_refuse("without three models, as two have no ratings", "bootstrap", "seed", NULL);
+	rc = rc || print(&out, err) ? -1 : 0;
 	eval_output_release(&out);
 	return rc;
 }

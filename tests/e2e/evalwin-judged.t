@@ -29,22 +29,22 @@ warning: fewer than 30 items behind a rate: too few to tell much
 warning: a win rate's interval, marked ?, holds one half: it may be chance
 warning: some have no verdict: all rates are of the others
 EOF
-evalwin --level 0.9 --bootstrap 200 battles.jsonl >got 2>err
+evalwin --level 0.9 battles.jsonl >got 2>err
 same got want "the table"
 [ ! -s err ]
 ok "nothing on standard error"
 sed '1s/^/[/; $!s/$/,/; $s/$/]/' battles.jsonl | gzip >battles.json.gz
-evalwin --level 0.9 --bootstrap 200 battles.json.gz >got
+evalwin --level 0.9 battles.json.gz >got
 same got want "a gzipped array"
-evalwin --level 0.9 --bootstrap 200 - <battles.json.gz >got
+evalwin --level 0.9 - <battles.json.gz >got
 same got want "standard input, a file"
-cat battles.json.gz | evalwin --level 0.9 --bootstrap 200 >got
+cat battles.json.gz | evalwin --level 0.9 >got
 same got want "standard input, a pipe"
 {
 	printf '\037'
 	sleep 0.1
 	tail -c +2 battles.json.gz
-} | evalwin --level 0.9 --bootstrap 200 >got
+} | evalwin --level 0.9 >got
 same got want "a pipe whose first bytes come one by one"
 printf 'a,b,winner,item\nold,new,b,1\nnew,old,new,1\nold,new,tie,2\n"new",old,B,2\nold,new,old,3\n' >plain.csv
 tr , '\t' <plain.csv | tr -d '"' >plain.tsv
@@ -203,6 +203,11 @@ exits 2 "an option of streams" evalwin --beta 1 plain.csv
 says "evalwin: --beta has no effect on verdicts" "... said so"
 echo '{"prompt":[1],"chosen":[2],"rejected":[3],"logp.ref":[-1,-1],"logp.policy":[-1,-1]}' | tstream import -o x.tsz
 exits 4 "a stream and verdicts" evalwin plain.csv x.tsz
+printf 'model_a,model_b,winner\nx,y,a\nx,y,b\n' >two.csv
+exits 2 "resamples of what has no ratings" evalwin --bootstrap 20 two.csv
+says "no effect without three models" "is said so"
+evalwin --bootstrap 0 two.csv >got
+ok "none of them is fine"
 exits 2 "an option of verdicts" evalwin --baseline x x.tsz
 
 # ---- published figures
