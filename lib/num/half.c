@@ -1,5 +1,6 @@
 #include "num/half.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #define CHUNK ((int64_t)1 << 22) /* numbers of an operand that are rounded at a time */
@@ -33,10 +34,40 @@ struct operand {
 	int64_t n, k, ld;
 };
 
-static _Thread_local struct {
+struct operands {
 	const float *held;
 	struct operand left, right, turned, weights;
-} mine;
+};
+
+static _Thread_local struct operands mine;
+static pthread_key_t key;
+static bool has_key;
+
+/* Threads come and go with the number of them. */
+static void release_mine(void *of)
+{
+	struct operands *m = of;
+
+	free(m->left.data);
+	free(m->right.data);
+	free(m->turned.data);
+	free(m->weights.data);
+}
+
+static void make_key(void)
+{
+	has_key = pthread_key_create(&key, release_mine) == 0;
+}
+
+/* Has the calling thread's operands freed when it ends. */
+static void release_at_end(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_key);
+	if (has_key)
+		pthread_setspecific(key, &mine);
+}
 
 void half_hold(const float *x)
 {
@@ -51,6 +82,7 @@ static bool reserve(struct operand *o, int64_t lines, int64_t k)
 	o->of = NULL;
 	if (o->cap >= n)
 		return true;
+	release_at_end();
 	free(o->data);
 	o->data = aligned_alloc(64, n * sizeof *o->data);
 	o->cap = o->data ? n : 0;

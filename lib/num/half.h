@@ -2,8 +2,8 @@
  * Matrix products in BF16, for backends with a gemm_half: operands are rounded to nearest even and laid out in tiles,
  * sums are in float32.
  *
- * Rounded operands are in memory of the calling thread, which grows to the largest product and stays. Where there is no
- * such memory, a product is false, and the caller has to make it in float32.
+ * Rounded operands are in memory of the calling thread, which grows to the largest product and stays until it ends. Where
+ * there is no such memory, a product is false, and the caller has to make it in float32.
  */
 #ifndef NUM_HALF_H
 #define NUM_HALF_H
