@@ -131,10 +131,12 @@ void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, 
 	const float *bias, int64_t rows, bool add)
 {
 	const uint16_t *packed = ops->half ? pack(ops, x, ldx, rows, w->in) : NULL;
+	int64_t part = rows <= FEW && !w->in_first && w->out < 16 * COLUMNS ? COLUMNS / 2 : COLUMNS;
 
-#pragma omp parallel for schedule(dynamic) if (rows * w->in * w->out > ALONE)
-	for (int64_t from = 0; from < w->out; from += COLUMNS) {
-		int64_t to = least(from + COLUMNS, w->out);
+	/* Parts that lie side by side go to one thread, which has asked for the next one's rows. */
+#pragma omp parallel for schedule(static) if (rows * w->in * w->out > ALONE)
+	for (int64_t from = 0; from < w->out; from += part) {
+		int64_t to = least(from + part, w->out);
 
 		begin_linear(ops->kernels, y, ldy, bias, rows, from, to, add);
 		if (packed)

@@ -34,7 +34,8 @@ struct kernels {
 		int64_t ldb, float *c, int64_t ldc);
 
 	/*
-	 * c[m, n] += a[m, in] times columns from on, a multiple of MAT_BLOCK, of w, for few rows: w is read as it lies.
+	 * c[m, n] += a[m, in] times outputs from on, of w, for few rows: w is read as it lies. in_first: from is a multiple of
+	 * MAT_BLOCK.
 	 * What gemm_apart() makes of its floats, to the bit, where those of [out, in] are summed 1024 at a time. NULL:
 	 * there is none.
 	 */
