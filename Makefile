@@ -86,7 +86,7 @@ $(ORACLE): $B/oracle/%: $B/tests/oracle/%.o $B/libpreftools.a
 check: unit e2e $(BENCHES)
 
 unit: $(TESTS)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' $(sort $(TESTS))
+	prove --timer --exec 'sh tests/unit/tap.sh' $(sort $(TESTS))
 
 e2e: all $(ORACLE)
 	BIN=$(abspath $B/bin) ORACLE=$(abspath $B/oracle) PYTHON=$(PYTHON) prove --timer --exec sh $(sort $(wildcard tests/e2e/*.t))
