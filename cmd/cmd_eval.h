@@ -32,7 +32,7 @@ struct eval_options {
 
 /* An evaluation, as it is printed and drawn. */
 struct eval_output {
-	bool resampled; /* some interval is by bootstrap */
+	bool rated; /* verdicts: models have ratings, which are resampled */
 	struct buf text, json;
 	struct chart *charts;
 	size_t ncharts, cap;

@@ -176,7 +176,7 @@ static int run(char *const *paths, int n, struct err *err)
 		return -1;
 	refuse(kind);
 	rc = evaluate(kind, paths, n, &out, err);
-	if (rc == 0 && kind == EVAL_RECORDS && !o.judges.n && o.resamples && !out.resampled)
+	if (rc == 0 && kind == EVAL_RECORDS && !o.judges.n && o.resamples && !out.rated)
 		cmd_refuse("without three models, as two have no ratings", "bootstrap", "seed", NULL);
 	rc = rc || print(&out, err) ? -1 : 0;
 	eval_output_release(&out);

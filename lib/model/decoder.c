@@ -46,7 +46,7 @@ struct field {
 
 #define FIELDS 16
 
-/* All but a layer's input, which is the last. */
+/* All of a layer's; its input is the last. */
 static void list_fields(struct field f[FIELDS], struct layer *y, const struct arch *a)
 {
 	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden, parts = a->norm_by_head ? a->heads : 1;
@@ -96,6 +96,7 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 	part->drop.first += from;
 }
 
+/* The last n of a layer's buffers. */
 static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *a, int n, int64_t rows)
 {
 	struct field f[FIELDS];

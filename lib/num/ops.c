@@ -13,11 +13,13 @@
 #define COLUMNS 64
 #define ELEMENTS 16384
 #define ALONE 65536 /* multiplications that are done sooner than other threads are called */
-#define PARTS 4	       /* for each thread, of rows that one takes through several operations, */
-#define PART_LEAST 32  /* of so many rows */
-#define PART_MOST 256  /* at most */
 #define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
 #define PANEL_K 1024
+
+/* In BF16 also by the threads, since a row comes out the same whatever goes with it. */
+#define PARTS 4	      /* for each thread, of rows that it takes through several operations, */
+#define PART_LEAST 32 /* of so many rows at least */
+#define PART_MOST 256 /* and at most */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -115,7 +117,6 @@ static void tile(const struct ops *ops, uint16_t *to, const struct mat *w)
 		half_tile(ops, to, w);
 }
 
-/* What comes out in BF16 does not depend on the other rows, so that parts may be as many as the threads want. */
 static int64_t part_rows(const struct ops *ops, int64_t rows)
 {
 	int64_t even = rows / (PARTS * omp_get_max_threads());

@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include "base/rng.h"
 #include "eval/bradley_terry.h"
 #include "eval/length_control.h"
 #include "eval/logistic.h"
 #include "eval/paired.h"
 #include "eval/reward.h"
 #include "eval/verdicts.h"
+#include "tests/unit/support/simulate.h"
 
 #define NEAR(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -27,24 +27,6 @@ enum { RUNS = 5000 };
 #endif
 
 static struct err err;
-
-static double uniform(uint64_t run, uint64_t i)
-{
-	return rng_uniform(20, run, i);
-}
-
-static double normal(uint64_t run, uint64_t i)
-{
-	double two[2];
-
-	rng_normal(21, run, i, two);
-	return two[0];
-}
-
-static bool holds(struct stats_interval i, double x)
-{
-	return i.low <= x && x <= i.high;
-}
 
 static void covers(const char *what, int hits, int runs)
 {
@@ -98,7 +80,7 @@ struct rate_world {
 
 static double with_draws(uint64_t run, uint64_t u, double *trials)
 {
-	double x = uniform(run, u);
+	double x = simulate_uniform(run, u);
 
 	*trials = 1;
 	return x < 0.45 ? 1 : x < 0.75 ? 0.5 : 0;
@@ -107,33 +89,33 @@ static double with_draws(uint64_t run, uint64_t u, double *trials)
 /* Judged twice, with the same result more often than not. */
 static double twice_alike(uint64_t run, uint64_t u, double *trials)
 {
-	double p = uniform(run, u) < 0.6 ? 0.9 : 0.1;
+	double p = simulate_uniform(run, u) < 0.6 ? 0.9 : 0.1;
 
 	*trials = 2;
-	return (uniform(run, u + 1) < p) + (uniform(run, u + 2) < p);
+	return (simulate_uniform(run, u + 1) < p) + (simulate_uniform(run, u + 2) < p);
 }
 
 /* Judged in both orders: the better one wins in either place, more often in the first; hits are the first one's. */
 static double both_orders(uint64_t run, uint64_t u, double *trials)
 {
 	*trials = 2;
-	return (uniform(run, u) < 0.9) + (uniform(run, u + 1) < 0.3);
+	return (simulate_uniform(run, u) < 0.9) + (simulate_uniform(run, u + 1) < 0.3);
 }
 
 static double ranking(uint64_t run, uint64_t u, double *trials)
 {
 	static const int pairs[] = {1, 3, 6, 10};
-	double p = uniform(run, u) < 0.5 ? 0.85 : 0.35, hits = 0;
+	double p = simulate_uniform(run, u) < 0.5 ? 0.85 : 0.35, hits = 0;
 
-	*trials = pairs[(int)(4 * uniform(run, u + 1))];
+	*trials = pairs[(int)(4 * simulate_uniform(run, u + 1))];
 	for (int i = 0; i < *trials; i++)
-		hits += uniform(run, u + 2 + (uint64_t)i) < p;
+		hits += simulate_uniform(run, u + 2 + (uint64_t)i) < p;
 	return hits;
 }
 
 static double share(uint64_t run, uint64_t u, double *trials)
 {
-	double x = uniform(run, u);
+	double x = simulate_uniform(run, u);
 
 	*trials = 1;
 	return x * x;
@@ -142,8 +124,8 @@ static double share(uint64_t run, uint64_t u, double *trials)
 /* Records whose pairs are all ties have no trials. */
 static double decided(uint64_t run, uint64_t u, double *trials)
 {
-	*trials = uniform(run, u) < 0.7;
-	return *trials && uniform(run, u + 1) < 0.7;
+	*trials = simulate_uniform(run, u) < 0.7;
+	return *trials && simulate_uniform(run, u + 1) < 0.7;
 }
 
 static void rates_cover(void **state)
@@ -167,7 +149,7 @@ static void rates_cover(void **state)
 
 				stats_rate_add(&r, sum, trials);
 			}
-			hits += holds(stats_rate_wilson(&r, 0.95), worlds[w].truth);
+			hits += simulate_holds(stats_rate_wilson(&r, 0.95), worlds[w].truth);
 		}
 		covers(worlds[w].what, hits, RUNS);
 	}
@@ -177,18 +159,18 @@ static void rates_cover(void **state)
 
 static double symmetric(uint64_t run, uint64_t i)
 {
-	return 0.3 + normal(run, i);
+	return 0.3 + simulate_normal(run, i);
 }
 
 /* A log-ratio whose spread grows with a length that varies. */
 static double spread(uint64_t run, uint64_t i)
 {
-	return exp(0.5 * normal(run, 5000 + i)) * normal(run, i);
+	return exp(0.5 * simulate_normal(run, 5000 + i)) * simulate_normal(run, i);
 }
 
 static double squared(uint64_t run, uint64_t i)
 {
-	double r = normal(run, i);
+	double r = simulate_normal(run, i);
 
 	return r * r / 2;
 }
@@ -196,7 +178,7 @@ static double squared(uint64_t run, uint64_t i)
 /* exp(-r) - 1 + r of a policy's own completions, r being normal with mean 1/32 and variance 1/16. */
 static double never_negative(uint64_t run, uint64_t i)
 {
-	double r = 1 / 32.0 + 0.25 * normal(run, i);
+	double r = 1 / 32.0 + 0.25 * simulate_normal(run, i);
 
 	return exp(-r) - 1 + r;
 }
@@ -223,7 +205,7 @@ static void means_cover(void **state)
 
 			for (uint64_t i = 0; i < worlds[w].records; i++)
 				stats_mean_add(&m, worlds[w].draw(run, i), 1);
-			hits += holds(worlds[w].skewed ? stats_mean_skewed_interval(&m, 0.95)
+			hits += simulate_holds(worlds[w].skewed ? stats_mean_skewed_interval(&m, 0.95)
 						       : stats_mean_interval(&m, 0.95),
 				worlds[w].truth);
 		}
@@ -243,9 +225,9 @@ static void clustered_means_cover(void **state)
 
 		assert_int_equal(stats_bootstrap_init(&b, 300, run, &err), 0);
 		for (uint64_t i = 0; i < 60; i++) {
-			double first = 0.2 + normal(run, 3 * i), second = normal(run, 3 * i + 1);
-			double third = normal(run, 3 * i + 2), sum = first - second;
-			double pairs = uniform(run, i) < 0.5 ? 3 : 1;
+			double first = 0.2 + simulate_normal(run, 3 * i), second = simulate_normal(run, 3 * i + 1);
+			double third = simulate_normal(run, 3 * i + 2), sum = first - second;
+			double pairs = simulate_uniform(run, i) < 0.5 ? 3 : 1;
 
 			if (pairs > 1)
 				sum += first - third + second - third;
@@ -253,8 +235,8 @@ static void clustered_means_cover(void **state)
 			stats_bootstrap_add(&b, sum, pairs);
 		}
 		/* Of three pairs two have the 0.2, of one it. */
-		mean += holds(stats_mean_interval(&m, 0.95), 0.2 * (2 + 1) / (3 + 1));
-		bootstrap += holds(stats_bootstrap_interval(&b, 0.95), 0.2 * (2 + 1) / (3 + 1));
+		mean += simulate_holds(stats_mean_interval(&m, 0.95), 0.2 * (2 + 1) / (3 + 1));
+		bootstrap += simulate_holds(stats_bootstrap_interval(&b, 0.95), 0.2 * (2 + 1) / (3 + 1));
 		stats_bootstrap_release(&b);
 	}
 	covers("a mean over rankings", mean, RUNS);
@@ -279,7 +261,7 @@ static void bootstrap_covers(void **state)
 			assert_int_equal(stats_bootstrap_init(&b, 300, run, &err), 0);
 			for (uint64_t i = 0; i < worlds[w].rows; i++)
 				stats_bootstrap_add(&b, worlds[w].draw(run, i), 1);
-			hits += holds(stats_bootstrap_interval(&b, 0.95), worlds[w].truth);
+			hits += simulate_holds(stats_bootstrap_interval(&b, 0.95), worlds[w].truth);
 			stats_bootstrap_release(&b);
 		}
 		covers("a bootstrap", hits, RUNS);
@@ -302,14 +284,14 @@ static void differences_cover(void **state)
 
 			assert_int_equal(paired_init(&p, n > 30 ? 0 : 300, run, &err), 0);
 			for (uint64_t i = 0; i < n; i++) {
-				double both = normal(run, i);
+				double both = simulate_normal(run, i);
 
-				paired_add(&p, 0.2 + M_SQRT1_2 * (both + normal(run, 1000 + i)),
-					0.5 + M_SQRT1_2 * (both + normal(run, 2000 + i)));
+				paired_add(&p, 0.2 + M_SQRT1_2 * (both + simulate_normal(run, 1000 + i)),
+					0.5 + M_SQRT1_2 * (both + simulate_normal(run, 2000 + i)));
 				paired_close_record(&p);
 			}
-			accuracy += holds(paired_difference_interval(&p, 0.95), truth);
-			margin += holds(stats_bootstrap_interval(&p.margin, 0.95), 0.3);
+			accuracy += simulate_holds(paired_difference_interval(&p, 0.95), truth);
+			margin += simulate_holds(stats_bootstrap_interval(&p.margin, 0.95), 0.3);
 			paired_release(&p);
 		}
 		covers("a difference of accuracies", accuracy, RUNS);
@@ -335,7 +317,7 @@ static void differences_at_edges(void **state)
 			paired_close_record(&p);
 			x = paired_difference_interval(&p, 0.95);
 			assert_true(x.low >= -1 && x.high <= 1 && x.high - x.low > 1.0 / n);
-			assert_true(holds(x, paired_difference(&p)));
+			assert_true(simulate_holds(x, paired_difference(&p)));
 		}
 		assert_true(kind == 2 ? x.low > 0.8 : x.high < 0.1 && x.low > -0.1);
 		paired_release(&p);
@@ -357,15 +339,15 @@ static void kl_covers(void **state)
 		assert_int_equal(reward_init(&r, &o, &err), 0);
 		/* A ranking of three counts the first one twice among the chosen ones, which tells no more. */
 		for (uint64_t i = 0; i < 60; i++) {
-			double a = 0.4 + 0.5 * normal(run, 2 * i),
-			       b = 0.4 + 0.5 * normal(run, 2 * i + 1);
+			double a = 0.4 + 0.5 * simulate_normal(run, 2 * i),
+			       b = 0.4 + 0.5 * simulate_normal(run, 2 * i + 1);
 			const struct reward_completion c[] = {
 				{a - 9, -9, 3}, {b - 7, -7, 2}, {-8, -7, 5}};
 
 			reward_add_ranking(&r, c, 2 + i % 2);
 		}
 		for (size_t k = REWARD_K1; k < COUNT(truth); k++)
-			hits[k] += holds(reward_kl_interval(&r.chosen.kl, k, 0.95), truth[k]);
+			hits[k] += simulate_holds(reward_kl_interval(&r.chosen.kl, k, 0.95), truth[k]);
 		reward_release(&r);
 	}
 	covers("k1", hits[REWARD_K1], RUNS);
@@ -406,16 +388,16 @@ struct kappa_world {
 
 static void judge_item(const struct kappa_world *w, uint64_t run, uint64_t item, uint64_t counts[9])
 {
-	double sees = uniform(run, 100000 + item) < 0.5 ? w->easy : w->hard;
+	double sees = simulate_uniform(run, 100000 + item) < 0.5 ? w->easy : w->hard;
 
 	for (uint64_t m = 0; m < w->models; m++) {
 		uint64_t u = 8 * (item * w->models + m);
-		int said[2], truth = (int)(3 * uniform(run, u));
+		int said[2], truth = (int)(3 * simulate_uniform(run, u));
 
 		for (uint64_t j = 0; j < 2; j++)
-			said[j] = uniform(run, u + 1 + j) < sees
+			said[j] = simulate_uniform(run, u + 1 + j) < sees
 					  ? truth
-					  : (int)(3 * uniform(run, u + 3 + j));
+					  : (int)(3 * simulate_uniform(run, u + 3 + j));
 		counts[3 * said[0] + said[1]]++;
 	}
 }
@@ -440,7 +422,7 @@ static void kappa_covers(void **state)
 				judge_item(of, run, i, counts);
 				agreement_add(&a, counts);
 			}
-			hits += holds(agreement_kappa_interval(&a, 0.95), truth);
+			hits += simulate_holds(agreement_kappa_interval(&a, 0.95), truth);
 		}
 		covers("kappa", hits, RUNS);
 	}
@@ -498,11 +480,11 @@ static void verdicts_cover(void **state)
 		struct position p;
 
 		for (int i = 0; i < 60; i++) {
-			double good = uniform(run, 900 + (uint64_t)i) < 0.5 ? 0.8 : 0.4;
+			double good = simulate_uniform(run, 900 + (uint64_t)i) < 0.5 ? 0.8 : 0.4;
 
 			for (int k = 0; k < 4; k++) {
 				bool shown = k % 2;
-				double x = uniform(run, (uint64_t)(4 * i + k));
+				double x = simulate_uniform(run, (uint64_t)(4 * i + k));
 
 				add(&v, 1 + k / 2, 0, i, x < good + (shown ? 0.1 : -0.1),
 					shown ? FIRST_MODEL : FIRST_BASE);
@@ -511,8 +493,8 @@ static void verdicts_cover(void **state)
 		verdicts_sort(&v);
 		winrate_count(&w, &v, &(struct winrate_choice){0, -1, -1});
 		verdicts_position(&v, &p);
-		rate += holds(stats_rate_wilson(&w.items, 0.95), 0.6);
-		first += holds(stats_rate_wilson(&p.first, 0.95), 0.6);
+		rate += simulate_holds(stats_rate_wilson(&w.items, 0.95), 0.6);
+		first += simulate_holds(stats_rate_wilson(&p.first, 0.95), 0.6);
 		verdicts_release(&v);
 	}
 	covers("a win rate", rate, RUNS);
@@ -527,12 +509,12 @@ static void make_battles(struct verdicts *v, const double strength[4], uint64_t 
 	for (int i = 0; i < items; i++) {
 		int a = i % 4, b = (a + 1 + i / 4 % 3) % 4;
 		double p = logistic_sigmoid(strength[b] - strength[a]);
-		uint64_t u = 3 * (uint64_t)i, again = uniform(run, u) < 0.5 ? u + 1 : u + 2;
+		uint64_t u = 3 * (uint64_t)i, again = simulate_uniform(run, u) < 0.5 ? u + 1 : u + 2;
 		char item[16];
 
 		names_add(&v->items, item, (size_t)snprintf(item, sizeof item, "%d", i), &err);
-		add(v, a, b, i, uniform(run, u + 1) < p, FIRST_UNKNOWN);
-		add(v, a, b, i, uniform(run, again) < p, FIRST_UNKNOWN);
+		add(v, a, b, i, simulate_uniform(run, u + 1) < p, FIRST_UNKNOWN);
+		add(v, a, b, i, simulate_uniform(run, again) < p, FIRST_UNKNOWN);
 	}
 	verdicts_sort(v);
 }
@@ -556,7 +538,7 @@ static void ratings_cover(void **state)
 
 			assert_true(x->rank_low <= x->rank && x->rank <= x->rank_high);
 			if (x->model)
-				hits += holds(
+				hits += simulate_holds(
 					x->interval, 1000 + 400 / M_LN10 * strength[x->model]);
 		}
 		best += r.all[0].model == 3;
@@ -628,19 +610,19 @@ static void make_verdicts(
 	for (int m = 0; m <= of->models; m++)
 		names_add(&v->models, name, (size_t)snprintf(name, sizeof name, "%d", m), &err);
 	for (int i = 0; i < of->items; i++) {
-		double base = 0.5 * normal(run, 50000 + (uint64_t)i);
+		double base = 0.5 * simulate_normal(run, 50000 + (uint64_t)i);
 
-		difficulty[i] = LENGTH_SPREAD * normal(run, 60000 + (uint64_t)i);
+		difficulty[i] = LENGTH_SPREAD * simulate_normal(run, 60000 + (uint64_t)i);
 		names_add(&v->items, name, (size_t)snprintf(name, sizeof name, "%d", i), &err);
 		for (int m = 1; m <= of->models; m++) {
 			uint64_t at = (uint64_t)(i * of->models + m);
-			double more = m > 1 ? normal(run, 70000 + (uint64_t)m) : 0;
-			double length = 0.9 * normal(run, at) + (m > 1 ? more / 2 : of->longer);
+			double more = m > 1 ? simulate_normal(run, 70000 + (uint64_t)m) : 0;
+			double length = 0.9 * simulate_normal(run, at) + (m > 1 ? more / 2 : of->longer);
 			double p = logistic_sigmoid(of->strength + more + difficulty[i] +
 						    of->slope * tanh(base - length));
 
 			for (int j = 0; j < of->judges; j++) {
-				bool won = uniform(run, at * 8 + (uint64_t)j) < p;
+				bool won = simulate_uniform(run, at * 8 + (uint64_t)j) < p;
 				const struct verdict one = {.model = m,
 					.item = i,
 					.judge = j,
@@ -672,7 +654,7 @@ static int length_hits(const struct length_world *of, int runs)
 		assert_int_equal(
 			length_control_init(&l, &v, 0, of->told ? difficulty : NULL, &err), 0);
 		assert_int_equal(length_control_rate(&l, 1, 0.95, &rate, &err), 0);
-		inside += holds(rate.interval, truth);
+		inside += simulate_holds(rate.interval, truth);
 		length_control_release(&l);
 		verdicts_release(&v);
 	}

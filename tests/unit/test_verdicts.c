@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "base/rng.h"
 #include "eval/bradley_terry.h"
 #include "eval/chart.h"
 #include "eval/histogram.h"
@@ -18,28 +17,11 @@
 #include "eval/paired.h"
 #include "eval/table.h"
 #include "eval/verdicts.h"
+#include "tests/unit/support/simulate.h"
 
 #define NEAR(a, b, eps) assert_true(fabs((a) - (b)) <= (eps))
 
 static struct err err;
-
-static double uniform(uint64_t run, uint64_t i)
-{
-	return rng_uniform(20, run, i);
-}
-
-static double normal(uint64_t run, uint64_t i)
-{
-	double two[2];
-
-	rng_normal(21, run, i, two);
-	return two[0];
-}
-
-static bool holds(struct stats_interval i, double x)
-{
-	return i.low <= x && x <= i.high;
-}
 
 /* ---- names, tables, histograms */
 
@@ -307,8 +289,8 @@ static void length_control_simulated(void **state)
 		names_add(&v.items, item, (size_t)len, &err);
 		for (int m = 1; m < MODELS; m++) {
 			uint64_t at = (uint64_t)(i * MODELS + m);
-			double base = 1000, length = 1000 + 300 * normal(1, at) + 60 * m;
-			double p = logistic_sigmoid(strength[m] + normal(2, (uint64_t)i) +
+			double base = 1000, length = 1000 + 300 * simulate_normal(1, at) + 60 * m;
+			double p = logistic_sigmoid(strength[m] + simulate_normal(2, (uint64_t)i) +
 						    slope * tanh((base - length) / 300));
 			const struct verdict one = {.base = 0,
 				.model = m,
@@ -327,10 +309,10 @@ static void length_control_simulated(void **state)
 	for (int m = 1; m < MODELS; m++) {
 		sum = 0;
 		for (int i = 0; i < ITEMS; i++)
-			sum += 100 * logistic_sigmoid(strength[m] + normal(2, (uint64_t)i)) / ITEMS;
+			sum += 100 * logistic_sigmoid(strength[m] + simulate_normal(2, (uint64_t)i)) / ITEMS;
 		assert_int_equal(length_control_rate(&l, m, 0.95, &rate, &err), 0);
 		NEAR(rate.percent, sum, 1.5);
-		assert_true(holds(rate.interval, rate.percent) && rate.length < 0);
+		assert_true(simulate_holds(rate.interval, rate.percent) && rate.length < 0);
 	}
 	assert_int_equal(length_control_rate(&l, 0, 0.95, &rate, &err), 0);
 	assert_true(isnan(rate.percent));
@@ -441,9 +423,9 @@ static void margins_calibrated(void **state)
 	(void)state;
 	margins_init(&m);
 	for (uint64_t i = 0; i < 20000; i++) {
-		double x = 0.5 * normal(3, i);
+		double x = 0.5 * simulate_normal(3, i);
 		const struct margins_pair p = {
-			.margin = uniform(4, i) < logistic_sigmoid(3 * x) ? x : -x,
+			.margin = simulate_uniform(4, i) < logistic_sigmoid(3 * x) ? x : -x,
 			.chosen_tokens = 1,
 			.rejected_tokens = 1};
 
