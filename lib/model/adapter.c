@@ -265,6 +265,7 @@ bool adapter_of(const struct model *m, enum role role, int layer, struct adapter
 		.grad_magnitude = t->magnitude + row,
 		.norms = a->o.dora ? t->norms + row : NULL,
 		.gains = a->o.dora ? t->norms + all + row : NULL,
+		.moved = t->moved,
 		.number = (uint32_t)(p - m->params.param),
 	};
 	return true;
@@ -274,26 +275,31 @@ bool adapter_of(const struct model *m, enum role role, int layer, struct adapter
  * Row i of W + s B A has the squared norm |W_i|^2 + 2 s B_i . (W A^T)_i + s^2 B_i A A^T B_i^T, for which a change
  * of r ranks needs r rows of a pass, and no matrix of W's size.
  */
-static void refresh(const struct adapter *a, const struct adapter_mat *t, const struct mat *w, const struct ops *ops)
+static void refresh(const struct adapter *a, struct adapter_mat *t, const struct mat *w, const struct ops *ops)
 {
 	const int64_t r = t->rank, out = w->out;
 	const struct mat ma = {a->weights + t->a, r, w->in, false, MAT_F32, NULL, NULL};
 	const float *b = a->weights + t->b;
 	float *wa = a->scratch, *baa = wa + r * out, *aa = baa + out * r; /* [r, out], [out, r], [r, r] */
 	const struct mat maa = {aa, r, r, false, MAT_F32, NULL, NULL};
+	bool moved = false;
 
 	ops->linear_forward(ops, wa, out, ma.data, w->in, w, NULL, r, false);
 	ops->linear_forward(ops, aa, r, ma.data, w->in, &ma, NULL, r, false);
 	ops->linear_forward(ops, baa, r, b, r, &maa, NULL, out, false);
-#pragma omp parallel for
+#pragma omp parallel for reduction(|| : moved)
 	for (int64_t i = 0; i < out; i++) {
 		double square = t->squares[i];
 
-		for (int64_t k = 0; k < r; k++)
+		for (int64_t k = 0; k < r; k++) {
+			moved = moved || b[i * r + k] != 0;
 			square += (double)t->scale * b[i * r + k] * (2.0 * wa[k * out + i] + (double)t->scale * baa[i * r + k]);
+		}
 		t->norms[i] = (float)sqrt(square > 0 ? square : 0);
 		t->norms[out + i] = t->norms[i] > 0 ? a->weights[t->magnitude + (size_t)i] / t->norms[i] : 0;
+		moved = moved || (t->norms[i] > 0 && t->norms[out + i] != 1);
 	}
+	t->moved = moved;
 }
 
 void adapter_refresh(const struct model *m, const struct ops *ops)

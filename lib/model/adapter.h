@@ -44,6 +44,7 @@ struct adapter_mat {
 	size_t a, b, magnitude; /* the last, and what follows, only with DoRA */
 	double *squares;	/* [out] squared norms of W's rows */
 	float *norms;		/* [2, out] norms of W + scale B A's, and magnitudes divided by them */
+	bool moved;		/* by DoRA: it is no longer W */
 };
 
 struct adapter {
@@ -69,12 +70,13 @@ struct adapter_part {
 	float scale;
 	size_t grad_a, grad_b, grad_magnitude; /* where their gradients begin, laid out as the weights */
 	const float *norms, *gains;	       /* DoRA: [b.out]; otherwise NULL */
+	bool moved;			       /* DoRA: see struct adapter_mat */
 	uint32_t number;		       /* of the tensor */
 };
 
 bool adapter_of(const struct model *m, enum role role, int layer, struct adapter_part *part);
 
-/* With DoRA: computes norms and gains, for the weights as they are now. */
+/* With DoRA: computes norms and gains, for the weights as they are now, and whether these change anything. */
 void adapter_refresh(const struct model *m, const struct ops *ops);
 
 /* The largest rank. */

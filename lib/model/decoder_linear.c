@@ -57,7 +57,8 @@ void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float 
 		return;
 	}
 	go_low(d, x, &t, rows);
-	if (t.gains) {
+	/* Before it moved, the same steps as without it, so that in BF16 too the same comes out, to the bit. */
+	if (t.gains && t.moved) {
 		go_wide(d, x, &w, &t, rows);
 		ops->stretch_forward(ops, y, ldy, d->wide, t.gains, bias, rows, w.out, add);
 		return;

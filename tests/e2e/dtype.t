@@ -59,6 +59,14 @@ EOF
 ok "losses within 0.01 and gradients' norms within 2 % of single precision, before steps part"
 train h1 --dtype bf16 -@ 1 half.tsz && cmp h/model.safetensors h1/model.safetensors
 ok "training too, at any number of threads"
+for way in "--lora 4 --lora-dropout 0.1" "--lora 4 --dora"; do
+	for t in 1 3; do
+		train a$t --dtype bf16 $way -@ $t --lr 1e-3 half.tsz || break
+	done
+	cmp a1/adapter_model.safetensors a3/adapter_model.safetensors && head -n 1 a1.log | grep -q '"loss":0.69314'
+	ok "$way: it begins as the reference, and is the same at any number of threads"
+	rm -rf a1 a3
+done
 ok "an adapter on a base in four bits" sh -c "ref-logp -q -m '$real' --dtype bf16 --quantize nf4 -o q.tsz tokens.tsz &&
 	dpo-step -q -m '$real' --dtype bf16 --quantize nf4 --lora 4 -o q q.tsz"
 finish
