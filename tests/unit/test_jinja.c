@@ -13,16 +13,11 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/rng.h"
-#include "io/file.h"
 #include "io/json.h"
-#include "io/lines.h"
 #include "jinja/jinja.h"
+#include "tests/unit/support/templates.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-#define TEMPLATES "../shared/data/templates"
-
-static const struct tm day = {.tm_year = 124, .tm_mon = 6, .tm_mday = 26, .tm_wday = 5, .tm_yday = 207};
 
 static const char vars[] =
 	"{\"s\":\"Hello, W\303\266rld\",\"e\":\"\",\"n\":null,\"t\":true,\"f\":false,\"i\":42,\"neg\""
@@ -441,42 +436,15 @@ static const char *const fails[][2] = {
 	{"{{ 5 is divisibleby }}", "TypeError: test_divisibleby() missing 1 required positional argument: 'num'"},
 };
 
-/* The text, or the error as Python names it (with the line where the template does not parse). */
-static void render(const char *source, size_t n, const struct json *v, struct buf *out)
-{
-	struct err err = ERR_INIT;
-	struct buf exception = BUF_INIT;
-	struct jinja_options o = {.now = &day, .exception = &exception};
-	struct jinja *t = jinja_parse(source, n, &err);
-
-	if (!t || jinja_render(t, v, &o, out, &err)) {
-		assert_int_not_equal(err.code, 0);
-		buf_add_str(out, exception.len ? exception.data : err.text);
-	}
-	assert_int_equal(buf_check(out, &err), 0);
-	buf_release(&exception);
-	jinja_free(t);
-}
-
-static struct json *parse(const char *text)
-{
-	struct err err = ERR_INIT;
-	struct json *v = json_parse(text, strlen(text), &err);
-
-	if (!v)
-		fail_msg("%s", err.text);
-	return v;
-}
-
 static int check_all(const char *const (*cases)[2], size_t n)
 {
-	struct json *v = parse(vars);
+	struct json *v = templates_parse(vars);
 	struct buf out = BUF_INIT;
 	int wrong = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		buf_clear(&out);
-		render(cases[i][0], strlen(cases[i][0]), v, &out);
+		templates_render(cases[i][0], strlen(cases[i][0]), v, &out);
 		if (!strcmp(out.data, cases[i][1]))
 			continue;
 		print_error("%s\n  want %s\n  got  %s\n", cases[i][0], cases[i][1], out.data);
@@ -614,7 +582,7 @@ static void tells_generations(void **state)
 	struct buf out = BUF_INIT, spans = BUF_INIT;
 	struct jinja_options o = {.generation = put_span, .context = &spans};
 	struct jinja *t = jinja_parse(source, strlen(source), &err);
-	struct json *v = parse("{\"ms\": [\"x\", \"\", \"yz\"]}");
+	struct json *v = templates_parse("{\"ms\": [\"x\", \"\", \"yz\"]}");
 
 	(void)state;
 	buf_add_str(&out, "0123");
@@ -633,7 +601,7 @@ static void joins_arrays(void **state)
 			  object[] = "{\"l\":[7],\"m\":[8],\"parts\":[[{\"a\":1},{\"a\":\"b\"}],[],[{\"a\":[3]}],4]}";
 	struct err err = ERR_INIT;
 	struct jinja *t = jinja_parse(source, sizeof source - 1, &err);
-	struct json *v = parse(object);
+	struct json *v = templates_parse(object);
 	const struct json *arrays[4], *part = json_first(json_get(v, "parts"));
 	struct jinja_options o = {.list = "l", .arrays = arrays, .narrays = 4};
 	struct buf out = BUF_INIT;
@@ -655,7 +623,7 @@ static void joins_arrays(void **state)
 static void *render_often(void *t)
 {
 	struct err err = ERR_INIT;
-	struct json *v = parse(vars);
+	struct json *v = templates_parse(vars);
 	struct buf out = BUF_INIT;
 	int same = 0;
 
@@ -686,127 +654,6 @@ static void renders_in_threads(void **state)
 	jinja_free(t);
 }
 
-/* ---- real templates */
-
-static struct lines *open_golden(struct err *err)
-{
-	FILE *f = fopen(TEMPLATES "/golden.jsonl.gz", "rb");
-
-	if (!f)
-		return NULL;
-	fclose(f);
-	return lines_open(TEMPLATES "/golden.jsonl.gz", LINES_MAX_RECORD, NULL, err);
-}
-
-static void load_template(const struct json *row, struct buf *source)
-{
-	struct err err = ERR_INIT;
-	char path[256];
-
-	snprintf(path, sizeof path, TEMPLATES "/%s", json_text(json_get(row, "template")));
-	buf_clear(source);
-	if (file_read(path, 1 << 20, source, &err))
-		fail_msg("%s", err.text);
-}
-
-/* The row as the template's variables, with what the golden file takes for granted. */
-static struct json *row_variables(const char *text, size_t n)
-{
-	struct buf more = BUF_INIT;
-	struct json *v;
-
-	buf_add(&more, text, n - 1);
-	buf_add_str(&more, ",\"bos_token\":\"<s>\",\"eos_token\":\"</s>\",\"tools\":null,\"documents\":null}");
-	v = parse(more.data);
-	buf_release(&more);
-	return v;
-}
-
-static void renders_real_templates(void **state)
-{
-	struct err err = ERR_INIT;
-	struct buf source = BUF_INIT, out = BUF_INIT;
-	struct lines *golden = open_golden(&err);
-	struct lines_record r;
-	int wrong = 0, n = 0;
-
-	(void)state;
-	if (!golden)
-		skip();
-	for (; lines_next(golden, &r, &err) == 1; n++) {
-		struct json *v = row_variables(r.text, r.len);
-		const char *want = json_text(json_get(v, "output"));
-
-		if (!want)
-			want = json_text(json_get(v, "error"));
-		load_template(v, &source);
-		buf_clear(&out);
-		render(source.data, source.len, v, &out);
-		if (strcmp(out.data, want)) {
-			print_error("%s\n  want %s\n  got  %s\n", json_text(json_get(v, "template")), want, out.data);
-			wrong++;
-		}
-		json_free(v);
-	}
-	lines_close(golden);
-	buf_release(&source);
-	buf_release(&out);
-	assert_true(n > 1000);
-	assert_int_equal(wrong, 0);
-}
-
-/* A few bytes lost, doubled or exchanged for what means something. */
-static void damage(struct buf *text, uint64_t index)
-{
-	static const char *const pieces[] = {"{%", "%}", "{{", "}}", "{#", "#}", "(", ")", "[", "'", "|", ".", "-",
-		" if ", " else ", " in ", " is ", "not ", "{% endif %}", "{% endfor %}", "loop", "~", "0", ":", "**",
-		"%", "*", "\\", "\n", "messages", "|list", "|tojson", "namespace", "[::-1]"};
-	struct buf copy = BUF_INIT;
-	uint32_t bits[4];
-	size_t at, n;
-
-	rng_bits(1, 0, index, bits);
-	at = bits[0] % (text->len + 1);
-	n = bits[1] % 6 < text->len - at ? bits[1] % 6 : text->len - at;
-	buf_add(&copy, text->data, at);
-	if (bits[2] % 3)
-		buf_add_str(&copy, pieces[bits[3] % COUNT(pieces)]);
-	else
-		buf_add(&copy, text->data + at, n);
-	if (bits[2] & 1024)
-		at += n;
-	buf_add(&copy, text->data + at, text->len - at);
-	buf_release(text);
-	*text = copy;
-}
-
-static void survives_damaged_templates(void **state)
-{
-	struct err err = ERR_INIT;
-	struct buf source = BUF_INIT, out = BUF_INIT;
-	struct lines *golden = open_golden(&err);
-	struct lines_record r;
-	uint64_t index = 0;
-
-	(void)state;
-	if (!golden)
-		skip();
-	while (lines_next(golden, &r, &err) == 1) {
-		struct json *v = row_variables(r.text, r.len);
-
-		load_template(v, &source);
-		do
-			damage(&source, index);
-		while (++index % 3);
-		buf_clear(&out);
-		render(source.data, source.len, v, &out);
-		json_free(v);
-	}
-	lines_close(golden);
-	buf_release(&source);
-	buf_release(&out);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -818,8 +665,6 @@ int main(void)
 		cmocka_unit_test(tells_generations),
 		cmocka_unit_test(joins_arrays),
 		cmocka_unit_test(renders_in_threads),
-		cmocka_unit_test(renders_real_templates),
-		cmocka_unit_test(survives_damaged_templates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

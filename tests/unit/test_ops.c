@@ -9,21 +9,7 @@
 #include <string.h>
 
 #include "num/kernels.h"
-#include "num/ops.h"
-
-static const char *const backends[] = {"cpu-base", "cpu-v3", "cpu-v4", "cpu"};
-
-#define EACH_BACKEND(ops) \
-	for (size_t b_ = 0; b_ < sizeof backends / sizeof *backends; b_++) \
-		if ((ops = ops_find(backends[b_])))
-
-static float *zeros(int64_t n)
-{
-	float *x = calloc((size_t)n + 1, sizeof *x);
-
-	assert_non_null(x);
-	return x;
-}
+#include "tests/unit/support/backends.h"
 
 static double weigh(const float *y, const float *weights, int64_t n)
 {
@@ -56,10 +42,10 @@ static void linear_case(int64_t rows, int64_t out, int64_t in, bool in_first, bo
 {
 	const struct ops *ref = ops_find("reference"), *ops;
 	struct linear l = {ref, check_random(1, rows * in, 1), check_random(2, out * in, 1),
-		bias ? check_random(3, out, 1) : NULL, check_random(4, rows * out, 1), zeros(rows * out), rows, out,
+		bias ? check_random(3, out, 1) : NULL, check_random(4, rows * out, 1), check_zeros(rows * out), rows, out,
 		in, in_first};
-	float *dx = zeros(rows * in), *dw = zeros(out * in), *db = zeros(out);
-	float *y2 = zeros(rows * out), *dx2 = zeros(rows * in), *dw2 = zeros(out * in), *db2 = zeros(out);
+	float *dx = check_zeros(rows * in), *dw = check_zeros(out * in), *db = check_zeros(out);
+	float *y2 = check_zeros(rows * out), *dx2 = check_zeros(rows * in), *dw2 = check_zeros(out * in), *db2 = check_zeros(out);
 	struct mat w = {l.w, out, in, in_first, MAT_F32, NULL, NULL};
 
 	linear_value(&l);
@@ -121,7 +107,7 @@ static void norm_in_place(const struct norm_case *c, const struct ops *ops, cons
 {
 	struct norm s = c->sizes;
 	int64_t n = c->rows * s.ldy;
-	float *place = zeros(n), *want = zeros(n);
+	float *place = check_zeros(n), *want = check_zeros(n);
 
 	memcpy(place, c->weights, sizeof *place * (size_t)n);
 	memcpy(want, c->weights, sizeof *want * (size_t)n);
@@ -137,7 +123,7 @@ static void norm_in_place(const struct norm_case *c, const struct ops *ops, cons
 static void norm_slopes(struct norm_case *c, const float *dx, const float *start)
 {
 	struct norm s = c->sizes;
-	float *g = zeros(c->rows * s.ldx);
+	float *g = check_zeros(c->rows * s.ldx);
 
 	for (int64_t r = 0; r < c->rows; r++)
 		for (int64_t i = 0; i < s.parts * s.n; i++)
@@ -151,9 +137,9 @@ static void check_norm(int64_t rows, struct norm s, bool bias)
 	const struct ops *ref = ops_find("reference"), *ops;
 	int64_t in = rows * s.ldx, out = rows * s.ldy, n = s.n;
 	struct norm_case c = {ref, check_random(1, in, 2), check_random(2, n, 1), bias ? check_random(3, n, 1) : NULL,
-		check_random(4, out, 1), zeros(out), zeros(2 * rows * s.parts), rows, s};
-	float *start = check_random(5, out, 1), *dx = zeros(out), *dg = zeros(n), *db = zeros(n), *y2 = zeros(out),
-	      *dx2 = zeros(out), *dg2 = zeros(n), *db2 = zeros(n), *stat2 = zeros(2 * rows * s.parts);
+		check_random(4, out, 1), check_zeros(out), check_zeros(2 * rows * s.parts), rows, s};
+	float *start = check_random(5, out, 1), *dx = check_zeros(out), *dg = check_zeros(n), *db = check_zeros(n), *y2 = check_zeros(out),
+	      *dx2 = check_zeros(out), *dg2 = check_zeros(n), *db2 = check_zeros(n), *stat2 = check_zeros(2 * rows * s.parts);
 
 	norm_value(&c);
 	memcpy(dx, start, sizeof *dx * (size_t)out);
@@ -214,8 +200,8 @@ static void act_case(int64_t n, enum act_kind kind, bool gated)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
 	struct act c = {ref, check_random(1, n, 2), gated ? check_random(2, n, 1) : NULL, check_random(3, n, 1),
-		zeros(n), n, kind};
-	float *dg = zeros(n), *du = zeros(n), *y2 = zeros(n), *dg2 = zeros(n), *du2 = zeros(n);
+		check_zeros(n), n, kind};
+	float *dg = check_zeros(n), *du = check_zeros(n), *y2 = check_zeros(n), *dg2 = check_zeros(n), *du2 = check_zeros(n);
 
 	act_value(&c);
 	ref->act_backward(ref, dg, gated ? du : NULL, c.weights, c.gate, c.up, n, kind);
@@ -250,8 +236,8 @@ static void test_act(void **state)
 static void rope_case(struct turning s, int64_t rows, int64_t ld)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
-	float *turn = zeros(rows * s.half * 2), *x = check_random(1, rows * ld, 1), *y = zeros(rows * ld);
-	float *z = zeros(rows * ld);
+	float *turn = check_zeros(rows * s.half * 2), *x = check_random(1, rows * ld, 1), *y = check_zeros(rows * ld);
+	float *z = check_zeros(rows * ld);
 	size_t bytes = sizeof *x * (size_t)(rows * ld);
 
 	for (int64_t i = 0; i < rows * s.half; i++) {
@@ -327,10 +313,10 @@ static void attend_by_half(struct attend *c, const char *name, const float *grad
 {
 	const struct ops *ops = ops_find(name);
 	int64_t n = c->rows * c->a.heads * c->a.head_dim, k = c->k, v = c->v;
-	float *out = zeros(n), *lse = zeros(c->rows * c->a.heads), *got = zeros(c->rows * c->a.ld), *scratch;
+	float *out = check_zeros(n), *lse = check_zeros(c->rows * c->a.heads), *got = check_zeros(c->rows * c->a.ld), *scratch;
 
 	if (ops) {
-		scratch = zeros(ops->attend_scratch(ops, c->rows, c->a.head_dim));
+		scratch = check_zeros(ops->attend_scratch(ops, c->rows, c->a.head_dim));
 		ops->attend_forward(ops, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a, &c->s, scratch);
 		check_close("attention out in BF16", out, c->out, n, 1e-2);
 		check_close("attention lse in BF16", lse, c->lse, c->rows * c->a.heads, 1e-2);
@@ -348,15 +334,15 @@ static void attend_case(const struct records *r, struct attention a, int64_t k, 
 	const struct ops *ref = ops_find("reference"), *ops;
 	int64_t rows = r->rows, wide = a.heads * a.head_dim;
 	struct attend c = {ref, a, {r->span, r->group, r->groups}, check_random(1, rows * a.ld, 1),
-		check_random(2, rows * wide, 1), zeros(rows * wide), zeros(rows * a.heads), NULL, rows, k, v};
-	float *grad = zeros(rows * a.ld), *grad2 = zeros(rows * a.ld), *out2 = zeros(rows * wide);
-	float *lse2 = zeros(rows * a.heads);
+		check_random(2, rows * wide, 1), check_zeros(rows * wide), check_zeros(rows * a.heads), NULL, rows, k, v};
+	float *grad = check_zeros(rows * a.ld), *grad2 = check_zeros(rows * a.ld), *out2 = check_zeros(rows * wide);
+	float *lse2 = check_zeros(rows * a.heads);
 	int64_t scratch = ref->attend_scratch(ref, rows, a.head_dim);
 
 	EACH_BACKEND(ops)
 		if (ops->attend_scratch(ops, rows, a.head_dim) > scratch)
 			scratch = ops->attend_scratch(ops, rows, a.head_dim);
-	c.scratch = zeros(scratch);
+	c.scratch = check_zeros(scratch);
 	attend_value(&c);
 	ref->attend_backward(ref, grad, grad + k, grad + v, c.weights, c.out, c.lse, c.qkv, c.qkv + k, c.qkv + v, &c.a,
 		&c.s, c.scratch);
@@ -430,8 +416,8 @@ static void test_window(void **state)
 	(void)state;
 	EACH_BACKEND(ops)
 	{
-		float *x = check_random(1, ROWS * LD, 1), *scratch = zeros(ops->attend_scratch(ops, ROWS, D));
-		float *out = zeros(ROWS * D), *part = zeros(ROWS * D), *lse = zeros(ROWS);
+		float *x = check_random(1, ROWS * LD, 1), *scratch = check_zeros(ops->attend_scratch(ops, ROWS, D));
+		float *out = check_zeros(ROWS * D), *part = check_zeros(ROWS * D), *lse = check_zeros(ROWS);
 
 		a.window = W;
 		ops->attend_forward(ops, out, lse, x, x + D, x + 2 * D, &a, &whole, scratch);
@@ -486,8 +472,8 @@ static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 	const struct ops *ref = ops_find("reference"), *ops;
 	int32_t target[16];
 	struct logp c = {ref, check_random(1, n * vocab, spread), check_random(2, n, 1), target, n, vocab, cap,
-		zeros(n * vocab), {{.hit = false}}};
-	float *grad = zeros(n * vocab), *grad2 = zeros(n * vocab);
+		check_zeros(n * vocab), {{.hit = false}}};
+	float *grad = check_zeros(n * vocab), *grad2 = check_zeros(n * vocab);
 	struct logp_row rows[16];
 	size_t bytes = sizeof *grad * (size_t)(n * vocab);
 
@@ -536,7 +522,7 @@ static void test_soft_cap(void **state)
 	(void)state;
 	EACH_BACKEND(ops)
 	{
-		float *x = zeros(N);
+		float *x = check_zeros(N);
 
 		for (int i = 0; i < N; i++)
 			x[i] = (float)((i % 2 ? 1 : -1) * 1e-6 * exp(i * 0.005));
@@ -564,8 +550,8 @@ static void test_nan(void **state)
 	(void)state;
 	EACH_BACKEND(ops)
 		for (int64_t at = 0; at < 40; at++) {
-			float *x = check_random(1, 40 * 16, 1), *out = zeros(40 * 16), *lse = zeros(40 * 16);
-			float *scratch = zeros(ops->attend_scratch(ops, 40, 4));
+			float *x = check_random(1, 40 * 16, 1), *out = check_zeros(40 * 16), *lse = check_zeros(40 * 16);
+			float *scratch = check_zeros(ops->attend_scratch(ops, 40, 4));
 			struct logp_row row;
 
 			x[at] = NAN;
@@ -587,7 +573,7 @@ static void test_nan(void **state)
 		}
 }
 
-/* ---- embedding, gather, optimizer */
+/* ---- embedding, gather */
 
 static void test_embed(void **state)
 {
@@ -595,8 +581,8 @@ static void test_embed(void **state)
 	const struct ops *ref = ops_find("reference"), *ops;
 	const int32_t id[ROWS] = {0, 5, 5, 2, 0, 1, 3, 5, 0}, pos[ROWS] = {0, 1, 2, 3, 4, 0, 1, 2, 3};
 	const int64_t row[5] = {3, 3, 0, 8, 1};
-	float *table = check_random(1, VOCAB * N, 1), *places = check_random(2, 5 * N, 1), *x = zeros(ROWS * N),
-	      *y = zeros(ROWS * N), *dt = zeros(VOCAB * N), *dp = zeros(5 * N), *dt2, *dp2;
+	float *table = check_random(1, VOCAB * N, 1), *places = check_random(2, 5 * N, 1), *x = check_zeros(ROWS * N),
+	      *y = check_zeros(ROWS * N), *dt = check_zeros(VOCAB * N), *dp = check_zeros(5 * N), *dt2, *dp2;
 
 	const struct mat tokens = {table, VOCAB, N, false, MAT_F32, NULL, NULL},
 			 learned = {places, 5, N, false, MAT_F32, NULL, NULL},
@@ -612,8 +598,8 @@ static void test_embed(void **state)
 	assert_true(fabsf(dp[7] - x[7] - x[5 * N + 7]) < 1e-6f);
 	EACH_BACKEND(ops)
 	{
-		dt2 = zeros(VOCAB * N);
-		dp2 = zeros(5 * N);
+		dt2 = check_zeros(VOCAB * N);
+		dp2 = check_zeros(5 * N);
 		ops->embed_forward(ops, y, &tokens, 2.5f, &learned, id, pos, ROWS);
 		check_close("embed", y, x, ROWS * N, 1e-7);
 		ops->embed_backward(ops, dt2, 2.5f, dp2, x, id, pos, ROWS, N);
@@ -628,188 +614,6 @@ static void test_embed(void **state)
 		free(dt2), free(dp2);
 	}
 	free(table), free(places), free(x), free(y), free(dt), free(dp);
-}
-
-static void test_update(void **state)
-{
-	enum { N = 40003 };
-	const struct ops *ref = ops_find("reference"), *ops;
-	struct update o = {.lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .decay = 0.1f,
-		.correct1 = 1 - 0.9f * 0.9f, .correct2 = 1 - 0.99f * 0.99f, .scale = 0.5f};
-	float *g = check_random(1, N, 1), *w0 = check_random(2, N, 1), *m0 = check_random(3, N, 0.1),
-	      *v0 = zeros(N), *w[2], *m[2], *v[2];
-	size_t bytes = sizeof *g * N;
-
-	(void)state;
-	for (int i = 0; i < N; i++)
-		v0[i] = 0.01f * (float)(i % 7);
-	for (int i = 0; i < 2; i++)
-		w[i] = zeros(N), m[i] = zeros(N), v[i] = zeros(N);
-	for (o.kind = UPDATE_ADAMW; o.kind <= UPDATE_LION; o.kind++) {
-		struct moment mean = {.data = m[0]}, square = {.data = v[0], .squares = true};
-
-		memcpy(w[0], w0, bytes), memcpy(m[0], m0, bytes), memcpy(v[0], v0, bytes);
-		ref->update(ref, w[0], &mean, &square, g, N, &o);
-		EACH_BACKEND(ops)
-		{
-			mean.data = m[1], square.data = v[1];
-			memcpy(w[1], w0, bytes), memcpy(m[1], m0, bytes), memcpy(v[1], v0, bytes);
-			ops->update(ops, w[1], &mean, &square, g, N, &o);
-			check_close("update w", w[1], w[0], N, 1e-6);
-			check_close("update m", m[1], m[0], N, 1e-6);
-			check_close("update v", v[1], v[0], N, 1e-6);
-			assert_true(fabs(ops->sum_squares(ops, g, N) / ref->sum_squares(ref, g, N) - 1) < 1e-6);
-		}
-	}
-	for (int i = 0; i < 2; i++)
-		free(w[i]), free(m[i]), free(v[i]);
-	free(g), free(w0), free(m0), free(v0);
-}
-
-/* Numbers over many orders of magnitude, whole blocks of zeros and a part of a block among them. */
-static void fill_moments(float *x, int n, bool squares)
-{
-	float *r = check_random(4, n, 1);
-
-	for (int i = 0; i < n; i++) {
-		x[i] = r[i] * ldexpf(1, -(i % 41));
-		if (i / MOMENT_BLOCK == 2 || i % 17 == 0)
-			x[i] = 0;
-		if (squares)
-			x[i] *= x[i];
-	}
-	free(r);
-}
-
-/* Each number by its nearest two that a byte or a BF16 has: off by at most one step, and right in the mean. */
-static void test_moments(void **state)
-{
-	enum { N = 5 * MOMENT_BLOCK + 77, TIMES = 4000 };
-	const struct ops *ops;
-	float x[N], y[N], scale[N / MOMENT_BLOCK + 1];
-	double sum[N];
-	uint16_t half[2][N];
-	uint8_t byte[2][N];
-
-	(void)state;
-	for (int how = 0; how < 4; how++) {
-		struct moment m = {.type = how < 2 ? MOMENT_BF16 : MOMENT_INT8, .squares = how % 2, .scale = scale};
-
-		fill_moments(x, N, m.squares);
-		EACH_BACKEND(ops)
-		{
-			const struct kernels *k = ops->kernels;
-
-			memset(sum, 0, sizeof sum);
-			for (int t = 0; t < TIMES; t++) {
-				for (int which = 0; which < 2; which++) { /* the reference, this one */
-					m.data = m.type == MOMENT_BF16 ? (void *)half[which] : (void *)byte[which];
-					(which ? k : &kernels_reference)->moment_store(&m, x, 0, N, (uint32_t)t);
-				}
-				assert_true(m.type == MOMENT_BF16 ? !memcmp(half[0], half[1], sizeof *half)
-								  : !memcmp(byte[0], byte[1], sizeof *byte));
-				k->moment_load(y, &m, 0, N);
-				for (int i = 0; i < N; i++)
-					sum[i] += (double)y[i] / TIMES;
-			}
-			for (int i = 0; i < N; i++) {
-				double one = m.type == MOMENT_BF16 ? fabsf(x[i]) / 128 : fabsf(x[i]) / 8, low = 0;
-
-				if (m.type == MOMENT_INT8)
-					low = (double)scale[i / MOMENT_BLOCK] * ldexp(1.125, m.squares ? -31 : -15);
-				assert_true(fabs((double)y[i] - (double)x[i]) <= fmax(one, low) * 1.001);
-				assert_true(!m.squares || (y[i] > 0) == (x[i] > 0));
-				if (m.squares && fabs((double)x[i]) < low)
-					continue; /* nothing becomes 0 */
-				assert_true(fabs(sum[i] - (double)x[i]) <= fmax(one, low) * 3.5 / sqrt(TIMES));
-			}
-		}
-	}
-}
-
-static void test_update_of_moments(void **state)
-{
-	enum { N = 5003 };
-	const struct ops *ops;
-	float *g = check_random(1, N, 1), *w[2] = {zeros(N), zeros(N)}, *f[2] = {zeros(N), zeros(N)};
-	struct update o = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .scale = 1};
-	uint8_t byte[2][N];
-	float scale[2][N / MOMENT_BLOCK + 1];
-
-	(void)state;
-	EACH_BACKEND(ops)
-	{
-		struct moment exact[2] = {{.data = f[0]}, {.data = f[1], .squares = true}};
-		struct moment few[2] = {{MOMENT_INT8, false, byte[0], scale[0]}, {MOMENT_INT8, true, byte[1], scale[1]}};
-		double off = 0;
-
-		for (int i = 0; i < 2; i++)
-			memset(w[i], 0, N * sizeof **w), memset(f[i], 0, N * sizeof **f);
-		memset(byte, 0, sizeof byte), memset(scale, 0, sizeof scale);
-		for (int step = 1; step <= 200; step++) {
-			o.correct1 = 1 - powf(0.9f, (float)step);
-			o.correct2 = 1 - powf(0.99f, (float)step);
-			o.noise = (uint32_t)step;
-			ops->update(ops, w[0], &exact[0], &exact[1], g, N, &o);
-			ops->update(ops, w[1], &few[0], &few[1], g, N, &o);
-		}
-		for (int i = 0; i < N; i++)
-			off += fabs((double)(w[1][i] - w[0][i])) / N;
-		assert_true(off < 0.2 * 0.05); /* of 200 steps of 1e-3 */
-	}
-	for (int i = 0; i < 2; i++)
-		free(w[i]), free(f[i]);
-	free(g);
-}
-
-/* Against the formula of its paper, in double. */
-static void test_adafactor(void **state)
-{
-	const struct ops *ops = ops_find("cpu");
-	enum { ROWS = 37, COLUMNS = 70 };
-	struct adafactor o = {.lr = 0.01f, .decay = 0.1f, .scale = 0.5f, .keep = 0.7f};
-
-	(void)state;
-	for (int columns = 1; columns <= COLUMNS; columns += COLUMNS - 1) {
-		int n = ROWS * columns;
-		float *g = check_random(1, n, 1), *w = check_random(2, n, 1), row[ROWS], col[COLUMNS], *want = zeros(n);
-		double r[ROWS], c[COLUMNS], level = 0, size = 0, scratch[ROWS];
-
-		for (int i = 0; i < ROWS; i++)
-			r[i] = row[i] = 0.1f + 0.01f * (float)i;
-		for (int j = 0; j < columns; j++)
-			c[j] = col[j] = 0.2f + 0.02f * (float)j;
-		for (int i = 0; i < ROWS; i++) {
-			double sum = 0;
-
-			for (int j = 0; j < columns; j++)
-				sum += 0.25 * (double)g[i * columns + j] * (double)g[i * columns + j];
-			r[i] = 0.7 * r[i] + 0.3 * sum / columns;
-			level += r[i] / ROWS;
-		}
-		for (int j = 0; j < columns; j++) {
-			double sum = 0;
-
-			for (int i = 0; i < ROWS; i++)
-				sum += 0.25 * (double)g[i * columns + j] * (double)g[i * columns + j];
-			c[j] = columns > 1 ? 0.7 * c[j] + 0.3 * sum / ROWS : level;
-		}
-		for (int i = 0; i < n; i++) {
-			double u = 0.5 * (double)g[i] / sqrt(r[i / columns] * c[i % columns] / level);
-
-			size += u * u / n;
-			want[i] = (float)u;
-		}
-		for (int i = 0; i < n; i++)
-			want[i] = w[i] * 0.999f - 0.01f * want[i] / (float)fmax(1, sqrt(size));
-		ops->adafactor(ops, w, row, col, g, ROWS, columns, &o, scratch);
-		check_close("adafactor", w, want, n, 1e-5);
-		for (int i = 0; i < ROWS; i++)
-			assert_true(fabs(row[i] / r[i] - 1) < 1e-5);
-		for (int j = 0; columns > 1 && j < columns; j++)
-			assert_true(fabs(col[j] / c[j] - 1) < 1e-5);
-		free(g), free(w), free(want);
-	}
 }
 
 /* ---- parts of rows */
@@ -865,10 +669,6 @@ int main(void)
 		cmocka_unit_test(test_soft_cap),
 		cmocka_unit_test(test_nan),
 		cmocka_unit_test(test_embed),
-		cmocka_unit_test(test_update),
-		cmocka_unit_test(test_moments),
-		cmocka_unit_test(test_update_of_moments),
-		cmocka_unit_test(test_adafactor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

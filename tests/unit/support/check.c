@@ -6,6 +6,14 @@
 
 #include "base/rng.h"
 
+float *check_zeros(int64_t n)
+{
+	float *x = calloc((size_t)n + 1, sizeof *x);
+
+	assert_non_null(x);
+	return x;
+}
+
 float *check_random(uint64_t seed, int64_t n, double spread)
 {
 	float *x = malloc(sizeof *x * (size_t)(n + 2));

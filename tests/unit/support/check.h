@@ -12,6 +12,9 @@
 /* n random floats, normal with the given spread; for free(). The same for the same seed. */
 float *check_random(uint64_t seed, int64_t n, double spread);
 
+/* n zeros, at least one; for free(). */
+float *check_zeros(int64_t n);
+
 /* Fails unless |got - want| <= tolerance * (largest |want|) everywhere. */
 void check_close(const char *what, const float *got, const float *want, int64_t n, double tolerance);
 
