@@ -4,7 +4,6 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "model/pack.h"
 #include "tests/unit/support/tiny.h"
