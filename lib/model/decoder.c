@@ -49,13 +49,13 @@ struct field {
 /* All of a layer's; its input is the last. */
 static void list_fields(struct field f[FIELDS], struct layer *y, const struct arch *a)
 {
-	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden, parts = a->norm_by_head ? a->heads : 1;
+	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden;
 	bool qk = arch_tensor(a, ROLE_QNORM), post1 = arch_tensor(a, ROLE_POST1), post2 = arch_tensor(a, ROLE_POST2);
 	const struct field all[FIELDS] = {
 		{&y->stat1, 2, arch_tensor(a, ROLE_NORM1), false},
 		{&y->raw, q + kv, qk, false},
-		{&y->qstat, 2 * parts, qk, false},
-		{&y->kstat, 2 * parts, qk, false},
+		{&y->qstat, 2 * (a->norm_by_head ? a->heads : 1), qk, false},
+		{&y->kstat, 2 * (a->norm_by_head ? a->kv_heads : 1), qk, false},
 		{&y->qkv, q + 2 * kv, true, true},
 		{&y->lse, a->heads, true, true},
 		{&y->attended, q, true, true},

@@ -308,13 +308,31 @@ static bool same_rows(const struct logp_row *a, const struct logp_row *b, int64_
 	return true;
 }
 
+/* A prompt and two completions, for one of tiny_config if small, else of odd. */
+static void add_record(struct pack *p, uint64_t seed, bool small)
+{
+	float *random = check_random(seed, 64, 1000);
+	int64_t seg[4] = {0}, none[2] = {0};
+	struct err err = ERR_INIT;
+	int32_t tokens[60];
+
+	for (int s = 0; s < 3; s++)
+		seg[s + 1] = seg[s] + 1 + abs((int)random[s]) % (small ? 4 : 20);
+	for (int t = 0; t < 60; t++)
+		tokens[t] = abs((int)random[4 + t]) % (small ? 19 : 307);
+	free(random);
+	assert_int_equal(pack_add(p, tokens, seg, 2, none, &err), 0);
+}
+
 static void same_bits_at_any_thread_count(void **state)
 {
 	static const char *const backends[] = {"reference", "cpu", "half"};
 	static const int threads[] = {1, 2, 4, 3};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(odd) * COUNT(backends); i++) {
+	for (size_t i = 0; i < (tiny_configs + COUNT(odd)) * COUNT(backends); i++) {
+		size_t which = i / COUNT(backends);
+		bool small = which < tiny_configs;
 		struct pack p = PACK_INIT;
 		float *first = NULL;
 		struct logp_row *rows = NULL;
@@ -322,8 +340,9 @@ static void same_bits_at_any_thread_count(void **state)
 
 		if (!ops_find(backends[i % COUNT(backends)]))
 			continue;
-		tiny_init_rough(&m, odd[i / COUNT(backends)], i);
-		add_random_records(&p, 12, 307, i);
+		tiny_init_rough(&m, small ? tiny_config[which] : odd[which - tiny_configs], i);
+		for (uint64_t r = 0; r < 30; r++)
+			add_record(&p, 100 * i + r, small);
 		for (size_t t = 0; t < COUNT(threads); t++) {
 			struct pass c;
 			float *grads;
@@ -373,7 +392,7 @@ static void parts_change_nothing(void **state)
 		bool small = i < tiny_configs;
 		struct pack all = PACK_INIT, one = PACK_INIT;
 		struct logp_row *rows = NULL, *alone;
-		int64_t at = 0, none[2] = {0};
+		int64_t at = 0;
 		struct decoder *d;
 		struct model m;
 
@@ -382,21 +401,12 @@ static void parts_change_nothing(void **state)
 		assert_non_null(d);
 		for (int pass = 0; pass < 2; pass++)
 			for (int r = 0; r < RECORDS; r++) {
-				float *random = check_random(100 * i + (size_t)r, 64, 1000);
-				int32_t tokens[60];
-				int64_t seg[4] = {0};
-
-				for (int s = 0; s < 3; s++)
-					seg[s + 1] = seg[s] + 1 + abs((int)random[s]) % (small ? 4 : 20);
-				for (int t = 0; t < 60; t++)
-					tokens[t] = abs((int)random[4 + t]) % (small ? 19 : 307);
-				free(random);
 				if (pass == 0) {
-					assert_int_equal(pack_add(&all, tokens, seg, 2, none, &err), 0);
+					add_record(&all, 100 * i + (size_t)r, small);
 					continue;
 				}
 				pack_clear(&one);
-				assert_int_equal(pack_add(&one, tokens, seg, 2, none, &err), 0);
+				add_record(&one, 100 * i + (size_t)r, small);
 				if (r == 0) {
 					omp_set_num_threads(3);
 					rows = read_pack(d, &all);
