@@ -24,7 +24,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-proto
 PACKAGES = zlib libcjson libpcre2-8 libutf8proc
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPREFTOOLS_VERSION='"$(VERSION)"' -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -I. \
 	$(WARNINGS) $(CFLAGS) $(FLAVOUR_$(FLAVOUR)) -fopenmp -pthread $(shell pkg-config --cflags $(PACKAGES))
-LIBS = $(shell pkg-config --libs $(PACKAGES)) -ldnnl -lm
+LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # Instruction sets for lib/num/simd/.
 ISAS = base
@@ -71,7 +71,7 @@ $(TESTS): $B/tests/%: $B/tests/unit/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/u
 
 $(BENCHES): $B/bench/%: $B/tests/bench/%.o $(patsubst %.c,$B/%.o,$(wildcard tests/bench/support/*.c)) $B/libpreftools.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -ldnnl
 
 $(ORACLE): $B/oracle/%: $B/tests/oracle/%.o $B/libpreftools.a
 	@mkdir -p $(@D)

@@ -121,7 +121,7 @@ static void lay_out_tiles(struct decoder *d, struct placer *p)
 		}
 		most = larger(most, n);
 	}
-	d->tiles = (uint16_t *)place(p, most / 2, most > 0);
+	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 }
 
 static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)

@@ -215,7 +215,7 @@ const enum role *const decoder_halves[2] = {before, behind};
 static void each_part(struct walk *w, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
 {
 	struct decoder *d = w->d;
-	uint16_t *to = d->tiles;
+	char *to = d->tiles;
 
 	memset(d->tiled, 0, sizeof d->tiled);
 	if (d->alone) {

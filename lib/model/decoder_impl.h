@@ -40,8 +40,8 @@ struct decoder {
 	const struct past *past;
 	bool alone; /* each row by itself, with its past */
 	int64_t pass_rows; /* of the pass that is on */
-	uint16_t *tiles;   /* of matrices that several parts read; each role's in tiled */
-	const uint16_t *tiled[ROLE_COUNT];
+	char *tiles;	   /* of matrices that several parts read; each role's in tiled */
+	const void *tiled[ROLE_COUNT];
 	struct past *pasts;
 	size_t pasts_cap;
 	struct pack next;

@@ -262,7 +262,7 @@ static int follow(struct run *r, struct seat *s, int32_t token, float logp, stru
 
 	if (!isfinite(logp))
 		return err_set(err, ERR_FAILED, "prompt %016llx: the log-prob of a token is %g",
-			(unsigned long long)s->job->id, (double)logp);
+			(unsigned long long)s->job->id, isnan(logp) ? NAN : (double)logp);
 	if (mem_grow(&t->token, &t->token_cap, (size_t)t->n + 1, sizeof *t->token, err) ||
 		mem_grow(&t->tlogp, &t->tlogp_cap, (size_t)t->n + 1, sizeof *t->tlogp, err) ||
 		mem_grow(&s->token, &s->token_cap, (size_t)s->n + 1, sizeof *s->token, err))

@@ -55,7 +55,7 @@ static _Thread_local struct {
 static bool by_tiles(const struct ops *ops)
 {
 #if defined(__x86_64__)
-	return ops->half == gemm_half_amx;
+	return ops->multiplier->multiply == gemm_half_amx;
 #else
 	(void)ops;
 	return false;
@@ -130,7 +130,7 @@ static void add_half(const struct ops *ops, float *y, int64_t ldy, const uint16_
 void apart_linear(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx, const struct mat *w,
 	const float *bias, int64_t rows, bool add)
 {
-	const uint16_t *packed = ops->half ? pack(ops, x, ldx, rows, w->in) : NULL;
+	const uint16_t *packed = ops_half(ops) ? pack(ops, x, ldx, rows, w->in) : NULL;
 	int64_t part = rows <= FEW && !w->in_first && w->out < 16 * COLUMNS ? COLUMNS / 2 : COLUMNS;
 
 	/* Parts that lie side by side go to one thread, which has asked for the next one's rows. */

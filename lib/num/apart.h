@@ -2,7 +2,7 @@
  * Products of few rows with a matrix, each row as if it were alone, to the bit: ops->linear_apart() (num/ops.h), for
  * processor backends.
  *
- * With ops->half, rows are rounded to BF16 in memory of the calling thread, which grows to the largest product and
+ * With a multiplier of BF16, rows are rounded to BF16 in memory of the calling thread, which grows to the largest product and
  * stays; without such memory, a product is made in float32. A matrix that is BF16 and stored [out, in] is read as it
  * lies; others are made such in parts.
  */

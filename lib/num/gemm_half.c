@@ -152,10 +152,10 @@ __attribute__((target("avx512f,avx512bf16"))) static void one_by_pairs(const str
 
 /* ---- all blocks */
 
-typedef void multiply(const struct blocks *s);
+typedef void multiply_blocks(const struct blocks *s);
 
 /* high and wide blocks, at most two of each. */
-static void square(const struct blocks *s, int64_t high, int64_t wide, multiply *one, multiply *four)
+static void square(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
 {
 	if (four && high == 2 && wide == 2) {
 		four(s);
@@ -180,7 +180,7 @@ static int64_t least(int64_t a, int64_t b)
 /* high rows and wide columns, at most SQUARE of each; where a block is not full, by way of a whole square. */
 #define SQUARE (2 * HALF_LINES)
 
-static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *one, multiply *four)
+static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
 {
 	int64_t down = (high + HALF_LINES - 1) / HALF_LINES, across = (wide + HALF_LINES - 1) / HALF_LINES;
 	float whole[SQUARE * SQUARE] __attribute__((aligned(64)));
@@ -194,19 +194,19 @@ static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply *o
 		memcpy(s->c + i * s->ldc, whole + i * SQUARE, sizeof *whole * (size_t)wide);
 }
 
-static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c, int64_t ldc,
-	bool add, multiply *one, multiply *four)
+static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b, int64_t ldb, float *c,
+	int64_t ldc, bool add, multiply_blocks *one, multiply_blocks *four)
 {
-	int64_t tiles = (k + HALF_DEPTH - 1) / HALF_DEPTH, parts = (tiles + DEPTH - 1) / DEPTH;
+	int64_t tiles = (k + HALF_DEPTH - 1) / HALF_DEPTH;
 
-	for (int64_t p = 0; p < parts; p++) {
-		int64_t from = p * tiles / parts, to = (p + 1) * tiles / parts;
+	for (int64_t from = 0; from < tiles; from += DEPTH) {
+		int64_t to = least(from + DEPTH, tiles);
 
 		for (int64_t j = 0; j < n; j += SQUARE)
 			for (int64_t i = 0; i < m; i += SQUARE) {
 				int64_t high = least(SQUARE, m - i), wide = least(SQUARE, n - j);
-				struct blocks s = {a + i * HALF_DEPTH * tiles + from * HALF_TILE, b + j * ldb + from * HALF_TILE,
-					tiles * HALF_TILE, HALF_LINES * ldb, to - from, c + i * ldc + j, ldc, add || p > 0};
+				struct blocks s = {a + i * lda + from * HALF_TILE, b + j * ldb + from * HALF_TILE, HALF_LINES * lda,
+					HALF_LINES * ldb, to - from, c + i * ldc + j, ldc, add || from > 0};
 
 				if (high % HALF_LINES || wide % HALF_LINES)
 					edge(&s, high, wide, one, four);
@@ -216,18 +216,18 @@ static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint1
 	}
 }
 
-void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c,
+void gemm_half_amx(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, float *c,
 	int64_t ldc, bool add)
 {
 	configure_tiles();
-	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_one, two_by_two);
+	gemm(m, n, k, a, lda, b, ldb, c, ldc, add, one_by_one, two_by_two);
 	release_tiles();
 }
 
-void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb, float *c,
+void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, float *c,
 	int64_t ldc, bool add)
 {
-	gemm(m, n, k, a, b, ldb, c, ldc, add, one_by_pairs, NULL);
+	gemm(m, n, k, a, lda, b, ldb, c, ldc, add, one_by_pairs, NULL);
 }
 
 #endif

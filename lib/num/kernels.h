@@ -22,14 +22,39 @@ static inline uint16_t half_of(float x) /* to nearest even; NaN stays NaN */
 	return (uint16_t)(x != x ? 0x7fc0 : bits >> 16);
 }
 
+/*
+ * c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are laid out by a struct multiplier, m
+ * and n lines of which the first k numbers are used; lda and ldb are the numbers of a line. An element of c depends on its
+ * two lines alone.
+ */
+typedef void multiply_lines(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, float *c,
+	int64_t ldc, bool add);
+
+/* How a processor multiplies matrices: from operands laid out in lines, which are rows of the left, columns of the right. */
+struct multiplier {
+	size_t size;   /* of a number: floats, or BF16 */
+	int64_t rows;  /* of the left operand that are multiplied together: best is a multiple of it */
+	int64_t lines; /* that lie together in a right operand: the next so many come after so many times ldt numbers */
+	int64_t deep;  /* a line's numbers are made up to a multiple of it */
+	bool as_is;    /* a left operand is rows of floats: what has such rows need not be laid out */
+
+	/* n lines of k numbers each to an operand with lines of ldt numbers. Lines are x's rows if rows, else its columns. */
+	void (*lay_out)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+	multiply_lines *multiply;
+};
+
+static inline bool ops_half(const struct ops *ops)
+{
+	return ops->multiplier && ops->multiplier->size == sizeof(uint16_t);
+}
+
 struct kernels {
 	const char *name;
 
-	/* c[m, n] = a[m, k] * b[k, n], + c if add; ta, tb: stored transposed. lda, ldb, ldc: floats a row. */
-	void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
-		const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
-
-	/* c += a times b as above, a as it is. An element of c is the same, to the bit, whatever m and n are. */
+	/*
+	 * c[m, n] += a[m, k] * b[k, n]; tb: b is stored transposed. lda, ldb, ldc: floats a row. An element of c is the same,
+	 * to the bit, whatever m and n are.
+	 */
 	void (*gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 		int64_t ldb, float *c, int64_t ldc);
 
@@ -63,12 +88,11 @@ struct kernels {
 	void (*to_half)(uint16_t *half, const float *x, int64_t n);
 
 	/*
-	 * n lines of k numbers each to BF16 tiles, as an operand of a gemm_half: 16 lines after 16 lines, to[k / 32][16][32],
-	 * zeros for what is not there; the next 16 lines' come after 16 ldt numbers. Lines are x's rows if rows, else its
-	 * columns. A left operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of all
-	 * lines, line by line, in row i.
+	 * What a struct multiplier of BF16 lays out, in tiles: 16 lines after 16 lines, to[k / 32][16][32], zeros for what is not there. A left
+	 * operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of all lines, line by
+	 * line, in row i.
 	 */
-	void (*half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+	void (*half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
 	void (*norm_forward)(float *y, float *stat, const float *x, const float *gain, const float *bias,
 		int64_t from, int64_t to, const struct norm *s);
@@ -90,10 +114,10 @@ struct kernels {
 		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 	/* The same with products in BF16, in which rows see all positions before them: no window. */
-	void (*attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+	void (*attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
 		const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to,
 		int64_t kv_head, float *scratch);
-	void (*attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+	void (*attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
 		const float *out, const float *lse, const float *q, const float *k, const float *v,
 		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 		float *scratch);
@@ -143,6 +167,10 @@ static inline uint32_t moment_noise(uint32_t noise, uint32_t i)
 
 extern const struct kernels kernels_reference;
 
+/* Of the reference: c[m, n] = a[m, k] * b[k, n], + c if add; ta, tb: stored transposed. */
+void reference_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc, bool add);
+
 /* Of the reference, in reference_update.c. */
 void reference_update(float *w, float *m, float *v, const float *g, int64_t n, const struct update *o);
 void reference_moment_load(float *x, const struct moment *m, int64_t from, int64_t n);
@@ -150,17 +178,9 @@ void reference_moment_store(const struct moment *m, const float *x, int64_t from
 
 /* Of the reference, in mat.c. */
 void reference_to_half(uint16_t *half, const float *x, int64_t n);
-void reference_half_tiles(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+void reference_half_tiles(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right);
 void reference_mat_load(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
-
-/* Tiles of matrix products: oneDNN's in one thread is within 5 % of its best there (tests/bench/RESULTS.md). */
-#define TILE_M 256
-#define TILE_N 768
-
-/* oneDNN's matrix product, in the calling thread alone. */
-void gemm_dnnl(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
-	const float *b, int64_t ldb, float *c, int64_t ldc, bool add);
 
 /* Columns from to to of rows of y, to which a product will be added: plus bias, or what it is, or 0. */
 static inline void begin_linear(const struct kernels *k, float *y, int64_t ldy, const float *bias, int64_t rows,
@@ -187,17 +207,8 @@ static inline int64_t half_depth(int64_t k)
 	return (k + HALF_DEPTH - 1) / HALF_DEPTH * HALF_DEPTH;
 }
 
-/*
- * A gemm_half: c[m, n] = a times b, or + c, with float32 sums, in the calling thread. a and b are tiles of m lines and
- * of n lines, k deep, made by half_tiles(), 16 lines after 16 lines; b may be deeper, a line of it being ldb
- * numbers, of which the first k are used. An element of c depends on its two lines alone.
- */
-
 #if defined(__x86_64__)
-void gemm_half_amx(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
-	float *c, int64_t ldc, bool add);
-void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
-	float *c, int64_t ldc, bool add);
+multiply_lines gemm_half_amx, gemm_half_pairs; /* of half_tiles() */
 bool gemm_half_has_amx(void);
 bool gemm_half_has_pairs(void);
 #endif

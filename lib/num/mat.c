@@ -66,12 +66,12 @@ void reference_to_half(uint16_t *half, const float *x, int64_t n)
 	dtype_from_f32(half, x, BF16, (size_t)n);
 }
 
-void reference_half_tiles(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+void reference_half_tiles(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right)
 {
 	for (int64_t i = 0; i < (n + HALF_LINES - 1) / HALF_LINES * HALF_LINES; i++)
 		for (int64_t l = 0; l < half_depth(k); l++) {
-			uint16_t *tile = to + i / HALF_LINES * HALF_LINES * ldt + l / HALF_DEPTH * HALF_TILE;
+			uint16_t *tile = (uint16_t *)to + i / HALF_LINES * HALF_LINES * ldt + l / HALF_DEPTH * HALF_TILE;
 			int64_t line = i % HALF_LINES, deep = l % HALF_DEPTH;
 			float one = i < n && l < k ? x[rows ? i * ldx + l : l * ldx + i] : 0;
 

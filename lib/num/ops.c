@@ -5,40 +5,22 @@
 
 #include "num/adafactor.h"
 #include "num/apart.h"
-#include "num/half.h"
 #include "num/kernels.h"
+#include "num/linear.h"
 
 /* How work is cut, by sizes alone: rows, columns and elements to a part. */
 #define ROWS 16
 #define COLUMNS 64
 #define ELEMENTS 16384
 #define ALONE 65536 /* multiplications that are done sooner than other threads are called */
-#define PANEL_N 128 /* columns and depth of a part of a matrix in fewer bits that is made floats of at a time */
-#define PANEL_K 1024
 
-/* In BF16 also by the threads, since a row comes out the same whatever goes with it. */
-#define PARTS 4	      /* for each thread, of rows that it takes through several operations, */
-#define PART_LEAST 32 /* of so many rows at least */
-#define PART_MOST 256 /* and at most */
+/* Also by the threads, since a row comes out the same whatever goes with it. */
+#define PART_LEAST 32	/* rows that a thread takes through several operations, */
+#define PART_BYTES 512	/* of so many columns of an operand at most */
 
 static int64_t least(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
-}
-
-/* Tiles of the product, smaller where there would be too few to share out. */
-static void gemm(const struct kernels *k, bool ta, bool tb, int64_t m, int64_t n, int64_t depth, const float *a,
-	int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
-{
-	int64_t tm = TILE_M, tn = TILE_N;
-
-	while (tn > 96 && ((m + tm - 1) / tm) * ((n + tn - 1) / tn) < 8)
-		tn /= 2;
-#pragma omp parallel for collapse(2) schedule(dynamic)
-	for (int64_t j = 0; j < n; j += tn)
-		for (int64_t i = 0; i < m; i += tm)
-			k->gemm(ta, tb, least(tm, m - i), least(tn, n - j), depth, a + (ta ? i : i * lda), lda,
-				b + (tb ? j * ldb : j), ldb, c + i * ldc + j, ldc, add);
 }
 
 static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct mat *w, int64_t row, int64_t rows,
@@ -58,72 +40,23 @@ static void mat_load(const struct ops *ops, float *dst, int64_t ld, const struct
 	}
 }
 
-/*
- * c[m, n] = a[m, depth] times w's floats, stored [n, depth] if tb, made panel by panel. The sum over depth is
- * made of the panels' sums in order, whatever the number of threads.
- */
-static void gemm_panels(const struct ops *ops, bool tb, int64_t m, int64_t n, int64_t depth, const float *a,
-	int64_t lda, const struct mat *w, float *c, int64_t ldc, bool add)
-{
-	int64_t tn = PANEL_N;
-
-	while (tn > MAT_BLOCK && (n + tn - 1) / tn < 8)
-		tn /= 2;
-#pragma omp parallel for schedule(dynamic)
-	for (int64_t j = 0; j < n; j += tn) {
-		float panel[PANEL_N * PANEL_K] __attribute__((aligned(64)));
-		int64_t width = least(tn, n - j);
-
-		for (int64_t k = 0; k < depth; k += PANEL_K) {
-			int64_t deep = least(PANEL_K, depth - k), ld = tb ? PANEL_K : PANEL_N;
-
-			mat_load(ops, panel, ld, w, tb ? j : k, tb ? width : deep, tb ? k : j, tb ? deep : width);
-			for (int64_t i = 0; i < m; i += TILE_M)
-				ops->kernels->gemm(false, tb, least(TILE_M, m - i), width, deep, a + i * lda + k, lda, panel,
-					ld, c + i * ldc + j, ldc, add || k > 0);
-		}
-	}
-}
-
-/* c[m, n] = a times w, or times its transposed if turned. */
-static void gemm_mat(const struct ops *ops, int64_t m, const float *a, int64_t lda, const struct mat *w, bool turned,
-	float *c, int64_t ldc, bool add)
-{
-	int64_t n = turned ? w->in : w->out, depth = turned ? w->out : w->in;
-	bool tb = w->in_first == turned;
-
-	if (ops->half && half_product(ops, m, a, lda, w, turned, c, ldc, add))
-		return;
-	if (w->type == MAT_F32)
-		gemm(ops->kernels, false, tb, m, n, depth, a, lda, w->data, mat_columns(w), c, ldc, add);
-	else
-		gemm_panels(ops, tb, m, n, depth, a, lda, w, c, ldc, add);
-}
-
 static void hold(const struct ops *ops, const float *x)
 {
-	if (ops->half)
-		half_hold(x);
+	if (ops->multiplier)
+		linear_hold(x);
 }
 
-static int64_t tiles(const struct ops *ops, const struct mat *w)
-{
-	return ops->half ? half_tiles(w) : 0;
-}
-
-static void tile(const struct ops *ops, uint16_t *to, const struct mat *w)
-{
-	if (ops->half)
-		half_tile(ops, to, w);
-}
-
+/* As many parts as threads, or a multiple of that, of much the same size. */
 static int64_t part_rows(const struct ops *ops, int64_t rows)
 {
-	int64_t even = rows / (PARTS * omp_get_max_threads());
+	const struct multiplier *m = ops->multiplier;
+	int64_t most = m ? PART_BYTES / (int64_t)m->size : rows, threads = omp_get_max_threads(), parts, even;
 
-	if (!ops->half)
+	if (rows <= PART_LEAST || !m)
 		return rows;
-	return even < PART_LEAST ? PART_LEAST : even > PART_MOST ? PART_MOST : even / PART_LEAST * PART_LEAST;
+	parts = ((rows + most - 1) / most + threads - 1) / threads * threads;
+	even = ((rows + parts - 1) / parts + m->rows - 1) / m->rows * m->rows;
+	return even < PART_LEAST ? PART_LEAST : even;
 }
 
 static int64_t slots(const struct ops *ops, int64_t rows)
@@ -154,30 +87,22 @@ static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const f
 			begin_linear(ops->kernels, y + r * ldy, ldy, bias, 1, 0, w->out, add);
 		add = true;
 	}
-	gemm_mat(ops, rows, x, ldx, w, false, y, ldy, add);
+	linear_product(ops, rows, x, ldx, w, false, y, ldy, add);
 }
 
 static void linear_backward_x(const struct ops *ops, float *dx, int64_t ldx, const float *dy, int64_t ldy,
 	const struct mat *w, int64_t rows, bool add)
 {
-	gemm_mat(ops, rows, dy, ldy, w, true, dx, ldx, add);
-}
-
-/* c[m, n] += a[rows, m] transposed times b[rows, n]. */
-static void outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
-	int64_t n, int64_t rows)
-{
-	if (!ops->half || !half_outer(ops, c, a, lda, m, b, ldb, n, rows))
-		gemm(ops->kernels, true, false, m, n, rows, a, lda, b, ldb, c, n, true);
+	linear_product(ops, rows, dy, ldy, w, true, dx, ldx, add);
 }
 
 static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, const float *dy, int64_t ldy,
 	const float *x, int64_t ldx, const struct mat *w, int64_t rows)
 {
 	if (dw && w->in_first)
-		outer(ops, dw, x, ldx, w->in, dy, ldy, w->out, rows);
+		linear_outer(ops, dw, x, ldx, w->in, dy, ldy, w->out, rows);
 	else if (dw)
-		outer(ops, dw, dy, ldy, w->out, x, ldx, w->in, rows);
+		linear_outer(ops, dw, dy, ldy, w->out, x, ldx, w->in, rows);
 	if (!dbias)
 		return;
 #pragma omp parallel for
@@ -267,7 +192,7 @@ static int64_t scratch_each(const struct ops *ops, int64_t keys, int64_t head_di
 {
 	int64_t n = ops->kernels->attend_scratch(keys, head_dim), half = 0;
 
-	if (ops->half)
+	if (ops_half(ops))
 		half = ops->kernels->attend_half_scratch(keys, head_dim);
 	return ((half > n ? half : n) + 15) / 16 * 16;
 }
@@ -291,7 +216,7 @@ static int64_t most_keys(const struct spans *s, int64_t from, int64_t to)
 /* A group in BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
 static bool attend_in_half(const struct ops *ops, const struct attention *a, const struct spans *s, int64_t from, int64_t to)
 {
-	return ops->half && (a->window == 0 || a->window >= most_keys(s, from, to));
+	return ops_half(ops) && (a->window == 0 || a->window >= most_keys(s, from, to));
 }
 
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
@@ -306,7 +231,7 @@ static void attend_forward(const struct ops *ops, float *out, float *lse, const 
 			float *room = scratch + omp_get_thread_num() * each;
 
 			if (attend_in_half(ops, a, s, from, to))
-				ops->kernels->attend_half_forward(ops->half, out, lse, q, k, v, a, s->span, from, to, h, room);
+				ops->kernels->attend_half_forward(ops->multiplier->multiply, out, lse, q, k, v, a, s->span, from, to, h, room);
 			else
 				ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
 		}
@@ -325,7 +250,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 			float *room = scratch + omp_get_thread_num() * each;
 
 			if (attend_in_half(ops, a, s, from, to))
-				ops->kernels->attend_half_backward(ops->half, dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to,
+				ops->kernels->attend_half_backward(ops->multiplier->multiply, dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to,
 					h, room);
 			else
 				ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to, h, room);
@@ -531,25 +456,30 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 		update_part(ops->kernels, w, m, v, g, i, least(i + ELEMENTS, n), o);
 }
 
-#define TABLE(its_name, its_kernels, its_half) \
+#define TABLE(its_name, its_kernels, its_multiplier) \
 	{ \
-		its_name, its_kernels, its_half, linear_forward, apart_linear, hold, tiles, tile, part_rows, slots, \
+		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, slots, \
 			each_part, linear_backward_x, mat_load, \
 			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 
+extern const struct kernels kernels_base, kernels_v3, kernels_v4;
+extern const struct multiplier multiplier_base, multiplier_v3, multiplier_v4;
+
 static const struct ops reference = TABLE("reference", &kernels_reference, NULL);
 
 #if defined(__x86_64__)
-extern const struct kernels kernels_v3, kernels_v4;
-static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, NULL), cpu_v4 = TABLE("cpu-v4", &kernels_v4, NULL),
-	half_amx = TABLE("half-amx", &kernels_v4, gemm_half_amx),
-	half_pairs = TABLE("half-pairs", &kernels_v4, gemm_half_pairs);
+extern void half_tiles_v4(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
+
+static const struct multiplier amx = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_amx},
+	pairs = {sizeof(uint16_t), HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_pairs};
+static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, &multiplier_v3),
+	cpu_v4 = TABLE("cpu-v4", &kernels_v4, &multiplier_v4), half_amx = TABLE("half-amx", &kernels_v4, &amx),
+	half_pairs = TABLE("half-pairs", &kernels_v4, &pairs);
 #endif
-extern const struct kernels kernels_base;
-static const struct ops cpu_base = TABLE("cpu-base", &kernels_base, NULL);
+static const struct ops cpu_base = TABLE("cpu-base", &kernels_base, &multiplier_base);
 
 const struct ops *ops_find(const char *name)
 {

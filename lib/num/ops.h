@@ -42,7 +42,7 @@ struct mat {
 	bool in_first;
 	enum mat_type type;
 	const float *scale; /* of the blocks, row by row */
-	const uint16_t *tiles; /* what ops->tile() made of it, unless NULL */
+	const void *tiles; /* what ops->tile() made of it, unless NULL */
 };
 
 static inline int64_t mat_rows(const struct mat *w) /* as stored */
@@ -188,14 +188,13 @@ struct adafactor {
 	float keep;		/* share of row and col that stays: 1 - t^-0.8 */
 };
 
-struct kernels;
-typedef void gemm_half(int64_t m, int64_t n, int64_t k, const uint16_t *a, const uint16_t *b, int64_t ldb,
-	float *c, int64_t ldc, bool add); /* num/kernels.h */
+struct kernels; /* num/kernels.h */
+struct multiplier;
 
 struct ops {
 	const char *name;
 	const struct kernels *kernels; /* of a processor backend */
-	gemm_half *half;	       /* by which linear_*() multiply BF16; NULL: they multiply floats */
+	const struct multiplier *multiplier; /* by which linear_*() multiply; NULL: as they are defined */
 
 	/* y[rows, out] = x[rows, in] times w, plus bias[out] unless NULL; added to y if add. ldx,
 	 * ldy: floats a row. */
@@ -216,11 +215,11 @@ struct ops {
 	void (*hold)(const struct ops *ops, const float *x);
 
 	/*
-	 * Lays w out as linear_forward() needs it, to[tiles()], which w->tiles may point to while w does not change. A
-	 * backend that reads matrices as they are has 0 of them.
+	 * Lays w out as linear_forward() needs it, tiles() bytes on a cache line, which w->tiles may point to while w does
+	 * not change. A backend that reads matrices as they are has 0 of them.
 	 */
 	int64_t (*tiles)(const struct ops *ops, const struct mat *w);
-	void (*tile)(const struct ops *ops, uint16_t *to, const struct mat *w);
+	void (*tile)(const struct ops *ops, void *to, const struct mat *w);
 
 	/*
 	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a

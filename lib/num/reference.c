@@ -7,8 +7,8 @@
 
 #include "num/kernels.h"
 
-static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
-	const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
+void reference_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+	int64_t ldb, float *c, int64_t ldc, bool add)
 {
 	for (int64_t i = 0; i < m; i++)
 		for (int64_t j = 0; j < n; j++) {
@@ -23,7 +23,7 @@ static void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float 
 static void gemm_apart(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 	int64_t ldb, float *c, int64_t ldc)
 {
-	gemm(false, tb, m, n, k, a, lda, b, ldb, c, ldc, true);
+	reference_gemm(false, tb, m, n, k, a, lda, b, ldb, c, ldc, true);
 }
 
 static void norm_forward(float *y, float *stat, const float *x, const float *gain, const float *bias,
@@ -371,7 +371,6 @@ static double sum_squares(const float *x, int64_t from, int64_t to)
 
 const struct kernels kernels_reference = {
 	"reference",
-	gemm,
 	gemm_apart,
 	NULL,
 	NULL,

@@ -64,8 +64,8 @@ log1mexp = lambda a: math.log(-math.expm1(a)) if a > -math.log(2) else math.log1
 delta_sum = delta_count = 0.0
 
 def pair(r):
-    (pw, pl), (qw, ql) = r["logp.policy"], r["logp.ref"]
-    nw, nl = map(len, r["tlogp.policy"])
+    (tw, tl), (qw, ql) = r["tlogp.policy"], r["logp.ref"]  # their sums are rounded in logp.policy
+    pw, pl, nw, nl = sum(tw), sum(tl), len(tw), len(tl)
     return pw, pl, qw, ql, nw, nl
 
 def by_pair(f):

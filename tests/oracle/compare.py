@@ -93,7 +93,8 @@ def check_training(name, model, params, pairs_path, stream, *loss, theirs=None):
     got = [json.loads(x) for x in open(log)]
     far = max(abs(a["loss"] - b["loss"]) / max(1, b["loss"]) for a, b in zip(got, want))
     norm = max(abs(a["grad_norm"] / b["grad_norm"] - 1) for a, b in zip(got, want))
-    ok(len(got) == len(want) == STEPS and far < 1e-5, "%s: losses of %d steps within 1e-5 (%.1e)" % (name, STEPS, far))
+    near = 1e-4 if "ipo_sum" in loss else 1e-5  # the square of a difference of sums of log-probs
+    ok(len(got) == len(want) == STEPS and far < near, "%s: losses of %d steps within %g (%.1e)" % (name, STEPS, near, far))
     ok(norm < 1e-4, "%s: gradient norms within 1e-4 relative (%.1e)" % (name, norm))
     theirs, mine = lm.read_safetensors(torch_out), lm.load(out)[0]
     far = sum(float((mine[k] - theirs[k].double()).pow(2).sum()) for k in theirs)

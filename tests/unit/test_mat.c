@@ -147,38 +147,40 @@ static void round_all(float *x, int64_t n)
 	free(half);
 }
 
-/* Each row of got[rows, out] is what it is alone, with other threads. */
-static void check_rows_apart(const struct ops *ops, const float *got, const float *x, const struct mat *w, int64_t rows)
+/* Each row of got[rows, out], by linear_apart() or linear_forward(), is what it is alone, with other threads. */
+static void check_rows_alone(const struct ops *ops, bool apart, const float *got, const float *x, const struct mat *w,
+	int64_t rows)
 {
 	float *alone = malloc((size_t)w->out * sizeof *alone);
 
 	assert_non_null(alone);
 	omp_set_num_threads(1);
 	for (int64_t r = 0; r < rows; r += rows < 20 ? 1 : 7) {
-		ops->linear_apart(ops, alone, w->out, x + r * w->in, w->in, w, NULL, 1, false);
+		(apart ? ops->linear_apart : ops->linear_forward)(
+			ops, alone, w->out, x + r * w->in, w->in, w, NULL, 1, false);
 		assert_memory_equal(alone, got + r * w->out, sizeof *alone * (size_t)w->out);
 	}
 	omp_set_num_threads(2);
 	free(alone);
 }
 
-static void by_tiles(const struct ops *half, float *y, const float *x, struct mat w, int64_t rows)
+static void by_tiles(const struct ops *ops, float *y, const float *x, struct mat w, int64_t rows)
 {
-	uint16_t *tiles = aligned_alloc(64, (size_t)half->tiles(half, &w) * sizeof *tiles);
+	void *tiles = aligned_alloc(64, (size_t)ops->tiles(ops, &w));
 
 	assert_non_null(tiles);
-	half->tile(half, tiles, &w);
+	ops->tile(ops, tiles, &w);
 	w.tiles = tiles;
-	half->linear_forward(half, y, w.out, x, w.in, &w, NULL, rows, false);
+	ops->linear_forward(ops, y, w.out, x, w.in, &w, NULL, rows, false);
 	free(tiles);
 }
 
-static void products_by(const struct ops *half)
+/* Products by ops are those by plain, of operands rounded to BF16 if ops multiplies those, at any number of threads. */
+static void products_by(const struct ops *ops, const struct ops *plain, const int64_t sizes[5][3])
 {
-	static const int64_t sizes[][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
-	const struct ops *plain = ops_find("cpu");
+	bool half = ops_half(ops);
 
-	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+	for (size_t s = 0; s < 5; s++)
 		for (int turn = 0; turn < 10; turn++) {
 			int64_t rows = sizes[s][0], out = sizes[s][1], in = sizes[s][2];
 			bool first = turn % 2;
@@ -192,22 +194,24 @@ static void products_by(const struct ops *half)
 
 			assert_true(y && dx && dw && y2 && dx2 && dw2 && y3);
 			omp_set_num_threads(2);
-			half->hold(half, s % 2 ? x : NULL);
-			half->linear_forward(half, y2, out, x, in, &m.w, NULL, rows, true);
-			half->linear_backward_x(half, dx2, in, dy, out, &m.w, rows, false);
-			half->linear_backward_w(half, dw2, NULL, dy, out, x, in, &m.w, rows);
+			ops->hold(ops, s % 2 ? x : NULL);
+			ops->linear_forward(ops, y2, out, x, in, &m.w, NULL, rows, true);
+			ops->linear_backward_x(ops, dx2, in, dy, out, &m.w, rows, false);
+			ops->linear_backward_w(ops, dw2, NULL, dy, out, x, in, &m.w, rows);
 			omp_set_num_threads(1);
-			half->linear_forward(half, y3, out, x, in, &m.w, NULL, rows, false);
-			half->hold(half, NULL);
+			ops->linear_forward(ops, y3, out, x, in, &m.w, NULL, rows, false);
+			ops->hold(ops, NULL);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
-			by_tiles(half, y3, x, m.w, rows);
+			by_tiles(ops, y3, x, m.w, rows);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
-			omp_set_num_threads(2);
-			half->linear_apart(half, y3, out, x, in, &m.w, NULL, rows, false);
-			check_rows_apart(half, y3, x, &m.w, rows);
-			round_all(x, rows * in);
-			round_all(dy, rows * out);
-			round_all(m.floats, in * out);
+			check_rows_alone(ops, false, y3, x, &m.w, rows);
+			ops->linear_apart(ops, y3, out, x, in, &m.w, NULL, rows, false);
+			check_rows_alone(ops, true, y3, x, &m.w, rows);
+			if (half) {
+				round_all(x, rows * in);
+				round_all(dy, rows * out);
+				round_all(m.floats, in * out);
+			}
 			plain->linear_forward(plain, y, out, x, in, &floats, NULL, rows, false);
 			plain->linear_backward_x(plain, dx, in, dy, out, &floats, rows, false);
 			plain->linear_backward_w(plain, dw, NULL, dy, out, x, in, &floats, rows);
@@ -220,16 +224,27 @@ static void products_by(const struct ops *half)
 		}
 }
 
-/* Products in BF16 are those of rounded operands, summed in float32, at any number of threads. */
+static void products_in_f32(void **state)
+{
+	static const int64_t sizes[5][3] = {{1, 1, 1}, {5, 130, 67}, {127, 64, 1030}, {33, 300, 129}, {9, 70, 10300}};
+	const struct ops *ops;
+
+	(void)state;
+	EACH_BACKEND(ops)
+		if (ops->multiplier)
+			products_by(ops, ops_find("reference"), sizes);
+}
+
 static void products_in_bf16(void **state)
 {
+	static const int64_t sizes[5][3] = {{1, 1, 1}, {5, 130, 67}, {257, 64, 1030}, {33, 1100, 129}, {300, 2100, 2050}};
 	static const char *const name[] = {"half-amx", "half-pairs"};
 	int found = 0;
 
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		if (ops_find(name[i])) {
-			products_by(ops_find(name[i]));
+			products_by(ops_find(name[i]), ops_find("cpu"), sizes);
 			found++;
 		}
 	if (!found)
@@ -378,6 +393,7 @@ int main(void)
 		cmocka_unit_test(rounding_is_to_the_nearest),
 		cmocka_unit_test(levels_are_normal_quantiles),
 		cmocka_unit_test(products_are_those_of_the_floats),
+		cmocka_unit_test(products_in_f32),
 		cmocka_unit_test(products_in_bf16),
 		cmocka_unit_test(tiles_of_bf16),
 		cmocka_unit_test(rounding_to_bf16),

@@ -58,10 +58,12 @@ static uint16_t *both(struct room *room, const float *x, int64_t ldx, int64_t n,
 }
 
 /* p[rows, n] = queries times keys. */
-static void scores(gemm_half *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const uint16_t *query,
+static void scores(multiply_lines *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const uint16_t *query,
 	const uint16_t *key)
 {
-	multiply(rows, n, 3 * half_depth(d), query, key, 3 * half_depth(d), p, ldp, false);
+	int64_t deep = 3 * half_depth(d);
+
+	multiply(rows, n, deep, query, deep, key, deep, p, ldp, false);
 }
 
 /* Scratch after p, and, backward, dp, and what both() needs, on a cache line. */
@@ -70,7 +72,7 @@ static struct room room_after(float *scratch, int64_t floats)
 	return (struct room){(uint16_t *)(void *)(scratch + (floats + 15) / 16 * 16)};
 }
 
-void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
 {
@@ -106,8 +108,8 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 					struct room then = now;
 					int64_t some = keys.part[x].n;
 
-					multiply(rows, d, some, lines(&then, p + keys.part[x].at, most, rows, some, true, false), value[x],
-						half_depth(n[x]), o, wide, true);
+					multiply(rows, d, some, lines(&then, p + keys.part[x].at, most, rows, some, true, false), half_depth(some),
+						value[x], half_depth(n[x]), o, wide, true);
 				}
 				for (int64_t r = 0; r < rows; r++)
 					for (int64_t f = 0; f < d; f++)
@@ -116,7 +118,7 @@ void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, 
 	}
 }
 
-void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
@@ -150,7 +152,7 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 
 				for (int x = 0; x < 2; x++) {
 					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
-					multiply(rows, keys.part[x].n, d, grad, value[x], half_depth(d), dp + keys.part[x].at, most, false);
+					multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at, most, false);
 				}
 				for (int64_t r = 0; r < rows; r++) {
 					float mean = 0;
@@ -165,14 +167,14 @@ void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, f
 					float *part = p + keys.part[x].at, *dpart = dp + keys.part[x].at;
 					struct room then = now;
 
-					multiply(some, d, rows, lines(&then, part, most, some, rows, false, false), turned_grad, deep,
+					multiply(some, d, rows, lines(&then, part, most, some, rows, false, false), deep, turned_grad, deep,
 						dv + its, ld, true);
 					then = now;
-					multiply(some, d, rows, lines(&then, dpart, most, some, rows, false, false), turned_query, deep,
+					multiply(some, d, rows, lines(&then, dpart, most, some, rows, false, false), deep, turned_query, deep,
 						dk + its, ld, true);
 					then = now;
-					multiply(rows, d, some, lines(&then, dpart, most, rows, some, true, false), turned_key[x],
-						half_depth(n[x]), dq + head, ld, true);
+					multiply(rows, d, some, lines(&then, dpart, most, rows, some, true, false), half_depth(some),
+						turned_key[x], half_depth(n[x]), dq + head, ld, true);
 				}
 			}
 	}

@@ -72,7 +72,7 @@ static inline void tile(uint16_t *to, const float *x, int64_t ldx, int64_t n, in
 }
 
 /* In the order in which x lies: along its rows. */
-void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+void VEC_NAME(half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right)
 {
 	int64_t lines = rows ? HALF_LINES : n;
@@ -80,13 +80,13 @@ void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx
 	for (int64_t from = 0; from < n; from += lines)
 		for (int64_t l = 0; l < k; l += HALF_DEPTH)
 			for (int64_t i = from; i < from + lines; i += HALF_LINES)
-				tile(to + i * ldt + l * HALF_LINES, x + (rows ? i * ldx : i), ldx,
+				tile((uint16_t *)to + i * ldt + l * HALF_LINES, x + (rows ? i * ldx : i), ldx,
 					n - i < HALF_LINES ? n - i : HALF_LINES, l, k, rows, right);
 }
 
 #else
 
-void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+void VEC_NAME(half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right)
 {
 	reference_half_tiles(to, ldt, x, ldx, n, k, rows, right);

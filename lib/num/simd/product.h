@@ -1,16 +1,15 @@
-/* A small matrix product, for where oneDNN's would cost more to call than to do, or must not round by its shape. */
+/* A matrix product of which registers hold a block: that of attention, of few rows, and of what num/simd/multiply.c leaves. */
 #ifndef NUM_SIMD_PRODUCT_H
 #define NUM_SIMD_PRODUCT_H
 
 #include "num/simd/vec.h"
 
 /* Rows and vectors that a product holds in registers. */
-#if VL == 8
-#define MR 4
-#define NV 2
-#else
 #define MR 6
+#if VL == 16 || defined(__aarch64__)
 #define NV 4
+#else
+#define NV 2
 #endif
 #define AHEAD 16
 

@@ -337,7 +337,6 @@ const struct kernels VEC_NAME(kernels) = {
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
 	"cpu-" TEXT(ISA),
-	gemm_dnnl,
 	VEC_NAME(gemm_apart),
 	VEC_NAME(gemm_few),
 #if VL == 16

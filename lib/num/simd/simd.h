@@ -14,15 +14,17 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
 int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim);
-void VEC_NAME(attend_half_forward)(gemm_half *multiply, float *out, float *lse, const float *q, const float *k,
+void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch);
-void VEC_NAME(attend_half_backward)(gemm_half *multiply, float *dq, float *dk, float *dv, const float *dout,
+void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
 	int64_t at, int64_t kv_head, float *scratch);
+
+extern const struct multiplier VEC_NAME(multiplier);
 
 void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
 	int64_t ldb, float *c, int64_t ldc);
@@ -35,7 +37,7 @@ void VEC_NAME(half_apart)(bool amx, int64_t rows, int64_t n, int64_t at, int64_t
 #endif
 
 void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n);
-void VEC_NAME(half_tiles)(uint16_t *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+void VEC_NAME(half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right);
 void VEC_NAME(mat_load)(float *dst, enum mat_type type, const void *data, const float *scale, int64_t columns);
 

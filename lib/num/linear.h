@@ -1,0 +1,26 @@
+/*
+ * Matrix products by an ops->multiplier (num/kernels.h), whose operands are laid out first: rounded to BF16, or floats in
+ * the order in which they are read.
+ *
+ * Operands are in memory of the calling thread, which grows to the largest product and stays until it ends. Where there is
+ * no such memory, or no multiplier, a product is made as it is defined, which is slow.
+ */
+#ifndef NUM_LINEAR_H
+#define NUM_LINEAR_H
+
+#include "num/kernels.h"
+
+/* ops->hold(), tiles() and tile(). */
+void linear_hold(const float *x);
+int64_t linear_tiles(const struct ops *ops, const struct mat *w);
+void linear_tile(const struct ops *ops, void *to, const struct mat *w);
+
+/* c[rows, out] = a[rows, in] times w, or times w transposed if turned, and + c if add. */
+void linear_product(const struct ops *ops, int64_t rows, const float *a, int64_t lda, const struct mat *w, bool turned,
+	float *c, int64_t ldc, bool add);
+
+/* c[m, n] += a[rows, m] transposed times b[rows, n]. */
+void linear_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
+	int64_t n, int64_t rows);
+
+#endif
