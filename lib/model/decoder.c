@@ -84,7 +84,7 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 	list_fields(f, part_y, a);
 	for (int i = 0; i < FIELDS; i++)
 		if (*f[i].at)
-			*f[i].at += f[i].width * (f[i].shared || d->memory != DECODER_FORGET ? from : held);
+			*f[i].at += f[i].width * (f[i].shared || decoder_trains(d) ? from : held);
 	*part = *d;
 	part->normed += held * a->hidden;
 	part->acted += held * a->inner;
@@ -124,6 +124,19 @@ static void lay_out_tiles(struct decoder *d, struct placer *p)
 	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 }
 
+static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
+{
+	const struct arch *a = &d->m->arch;
+	bool by_parts = d->memory == DECODER_FORGET;
+	struct mat w = model_head(d->m), part = mat_part(&w, 0, w.out < DECODER_HEAD ? w.out : DECODER_HEAD);
+	int64_t tiles = d->ops->tiles(d->ops, &part) / (int64_t)sizeof(float);
+
+	d->head = place(p, counted * a->hidden, true);
+	d->logits = place(p, by_parts ? d->ops->room(d->ops, counted) * LOGP_BLOCK : chunk_of(a, counted) * a->vocab, true);
+	d->sums = (struct logp_sums *)(void *)place(p, counted * (int64_t)(sizeof *d->sums / sizeof(float)), by_parts);
+	d->head_tiles = (char *)place(p, tiles, by_parts && tiles > 0);
+}
+
 static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
 {
 	const struct adapter *t = d->m->adapter;
@@ -137,7 +150,7 @@ static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
 			out = larger(out, w.out);
 		}
 	d->low_width = t ? adapter_rank(t) : 0;
-	d->wet_width = t && d->memory != DECODER_FORGET && t->o.dropout > 0 ? in : 0;
+	d->wet_width = t && decoder_trains(d) && t->o.dropout > 0 ? in : 0;
 	d->wide_width = t && t->o.dora ? out : 0;
 	d->low = place(p, rows * d->low_width, d->low_width > 0);
 	d->wet = place(p, rows * d->wet_width, d->wet_width > 0);
@@ -150,8 +163,8 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 {
 	const struct arch *a = &d->m->arch;
 	int64_t e = rows * a->hidden, inner = rows * a->inner;
-	int64_t parts = larger(rows, d->ops->slots(d->ops, rows) * d->ops->part(d->ops, rows));
-	bool train = d->memory != DECODER_FORGET;
+	int64_t parts = d->ops->room(d->ops, rows);
+	bool train = decoder_trains(d);
 	struct placer p = {.block = d->block};
 
 	for (int64_t l = 0; l < (train ? a->layers : 1); l++) {
@@ -166,8 +179,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->last_stat = place(&p, 2 * rows, true);
 	d->normed = place(&p, parts * a->hidden, true);
 	d->acted = place(&p, parts * a->inner, true);
-	d->head = place(&p, counted * a->hidden, true);
-	d->logits = place(&p, chunk_of(a, counted) * a->vocab, true);
+	lay_out_head(d, &p, counted);
 	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
 	d->dx = place(&p, e, train);
 	d->dmid = place(&p, e, train && a->parallel);
@@ -220,7 +232,7 @@ struct decoder *decoder_new(const struct model *m, const struct ops *ops, enum d
 	if (!d)
 		return NULL;
 	*d = (struct decoder){.m = m, .ops = ops, .memory = memory, .next = PACK_INIT, .split = PACK_INIT};
-	d->layer = mem_new(memory != DECODER_FORGET ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
+	d->layer = mem_new(decoder_trains(d) ? (size_t)m->arch.layers : 1, sizeof *d->layer, err);
 	if (!d->layer) {
 		free(d);
 		return NULL;

@@ -26,8 +26,11 @@
 
 struct decoder;
 
-/* What decoder_forward() keeps for decoder_backward(): nothing, all that it needs, or each layer's input. */
-enum decoder_memory { DECODER_FORGET, DECODER_KEEP, DECODER_KEEP_INPUTS };
+/*
+ * What a pass keeps: nothing but the log-probs; logits, for generation (below); or, for decoder_backward(), all that it
+ * needs, or each layer's input.
+ */
+enum decoder_memory { DECODER_FORGET, DECODER_NEXT, DECODER_KEEP, DECODER_KEEP_INPUTS };
 
 /* The model must outlive it. */
 struct decoder *decoder_new(const struct model *m, const struct ops *ops, enum decoder_memory memory, struct err *err);
@@ -69,7 +72,7 @@ void decoder_backward(struct decoder *d, const struct pack *p, const struct logp
 	const float *dlogp, float *grads, const struct decoder_listener *listener);
 
 /*
- * Generation. Keys and values stay in pages (num/ops.h, struct past), which are the caller's and may be shared
+ * Generation, by a decoder with DECODER_NEXT. Keys and values stay in pages (num/ops.h, struct past), which are the caller's and may be shared
  * by sequences that begin alike.
  *
  *	decoder_start(d, token, n, page, err);           a prompt, all at once

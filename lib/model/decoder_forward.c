@@ -54,7 +54,7 @@ struct input decoder_mlp_input(const struct arch *a, const struct layer *y)
 
 static struct layer *layer_of(struct decoder *d, int64_t l)
 {
-	return &d->layer[d->memory == DECODER_FORGET ? 0 : l];
+	return &d->layer[decoder_trains(d) ? l : 0];
 }
 
 static void norm(const struct decoder *d, float *y, float *stat, const float *x, enum role role, int l,
@@ -253,6 +253,53 @@ void decoder_logits(struct decoder *d, int64_t first, int64_t n)
 		d->ops->soft_cap(d->ops, d->logits, n * w.out, a->logit_cap);
 }
 
+/* ---- log-probs without keeping logits: a part's rows by a block of outputs, which it looks at in its cache */
+
+struct looking {
+	const struct decoder *d;
+	const struct pack *p;
+	struct mat w; /* outputs from at on, laid out */
+	int64_t at;
+};
+
+static void look_at_part(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	const struct looking *l = arg;
+	const struct decoder *d = l->d;
+	const struct ops *ops = d->ops;
+	const float *bias = model_vector(d->m, ROLE_HEAD, 0, true), *x = d->head + from * l->w.in;
+	float *logits = d->logits + slot * ops->part(ops, l->p->counted) * LOGP_BLOCK, cap = d->m->arch.logit_cap;
+
+	for (int64_t i = 0, some; i < l->w.out; i += some) {
+		struct mat passed = mat_part(&l->w, 0, i), w;
+
+		some = l->w.out - i < LOGP_BLOCK ? l->w.out - i : LOGP_BLOCK;
+		w = mat_part(&l->w, i, some);
+		w.tiles = l->w.tiles ? (const char *)l->w.tiles + ops->tiles(ops, &passed) : NULL;
+		decoder_product(d, logits, some, x, &w, bias ? bias + l->at + i : NULL, n, false);
+		if (cap != 0)
+			ops->soft_cap(ops, logits, n * some, cap);
+		ops->logp_add(ops, d->sums + from, logits, l->p->target + from, n, l->at + i, some);
+	}
+}
+
+static void look_in_parts(struct decoder *d, const struct pack *p, struct logp_row *rows)
+{
+	const struct ops *ops = d->ops;
+	struct mat all = model_head(d->m);
+
+	for (int64_t at = 0, some; at < all.out; at += some) {
+		struct looking l = {d, p, mat_part(&all, at, some = all.out - at < DECODER_HEAD ? all.out - at : DECODER_HEAD), at};
+
+		if (d->head_tiles) {
+			ops->tile(ops, d->head_tiles, &l.w);
+			l.w.tiles = d->head_tiles;
+		}
+		ops->each_part(ops, p->counted, look_at_part, &l);
+	}
+	ops->logp_end(ops, rows, d->sums, p->target, p->counted, all.out);
+}
+
 int decoder_check(const struct decoder *d, const struct pack *p, struct err *err)
 {
 	const struct arch *a = &d->m->arch;
@@ -338,6 +385,10 @@ int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row
 		return -1;
 	decoder_walk(d, p);
 	d->ops->gather(d->ops, d->head, d->normed, p->row, p->counted, a->hidden);
+	if (d->memory == DECODER_FORGET) {
+		look_in_parts(d, p, rows);
+		return 0;
+	}
 	for (int64_t i = 0; i < p->counted; i += d->chunk) {
 		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
 

@@ -32,7 +32,9 @@ struct decoder {
 	struct layer *layer; /* [layers], or one for all; with DECODER_KEEP_INPUTS they share all but x */
 	float *turn[2];      /* [rows, dim / 2, 2] cosines and sines of each rotation */
 	float *last, *last_stat, *normed, *acted;
-	float *head, *logits; /* [counted, hidden] inputs of the head; [chunk, vocab] */
+	float *head, *logits; /* [counted, hidden] inputs of the head; [chunk, vocab], or each slot's [part, LOGP_BLOCK] */
+	struct logp_sums *sums;	 /* [counted], if logits are looked at part by part */
+	char *head_tiles;	 /* of DECODER_HEAD outputs */
 	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
 	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
 	float *scratch;
@@ -73,6 +75,12 @@ struct qkv {
 	int64_t q, k, v, q_step, kv_step, ld;
 };
 
+/* For decoder_backward()? */
+static inline bool decoder_trains(const struct decoder *d)
+{
+	return d->memory == DECODER_KEEP || d->memory == DECODER_KEEP_INPUTS;
+}
+
 struct qkv decoder_qkv(const struct arch *a);
 struct attention decoder_attention(const struct arch *a, int l);
 struct spans decoder_spans(const struct pack *p);
@@ -96,6 +104,8 @@ struct input {
 	const float *x;
 	float *stat;
 };
+
+#define DECODER_HEAD (8 * LOGP_BLOCK) /* outputs of the head that are laid out at a time */
 
 struct input decoder_attention_input(const struct arch *a, const struct layer *y);
 struct input decoder_mlp_input(const struct arch *a, const struct layer *y);

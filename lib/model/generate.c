@@ -414,7 +414,7 @@ static int init(struct run *r, struct err *err)
 	const struct generate_options *o = r->o;
 	size_t batch = (size_t)o->batch, k = (size_t)o->k;
 
-	r->d = decoder_new(o->model, o->ops, DECODER_FORGET, err);
+	r->d = decoder_new(o->model, o->ops, DECODER_NEXT, err);
 	r->seat = mem_new(batch, sizeof *r->seat, err);
 	r->which = mem_new(batch, sizeof *r->which, err);
 	r->token = mem_new(batch, sizeof *r->token, err);
@@ -488,7 +488,7 @@ size_t generate_memory_of(const struct generate_options *o, int64_t tokens)
 
 int generate_memory(const struct generate_options *o, size_t *bytes, struct err *err)
 {
-	struct decoder *d = decoder_new(o->model, o->ops, DECODER_FORGET, err);
+	struct decoder *d = decoder_new(o->model, o->ops, DECODER_NEXT, err);
 
 	if (!d)
 		return -1;

@@ -9,6 +9,7 @@
 #ifndef NUM_KERNELS_H
 #define NUM_KERNELS_H
 
+#include <math.h>
 #include <string.h>
 
 #include "num/ops.h"
@@ -46,6 +47,23 @@ struct multiplier {
 static inline bool ops_half(const struct ops *ops)
 {
 	return ops->multiplier && ops->multiplier->size == sizeof(uint16_t);
+}
+
+/* A row's sums when a logit above all before is seen, the first that is as large as top in z[n], which begins at at. */
+static inline void logp_rise(struct logp_sums *s, const float *z, int64_t at, int64_t n, float top)
+{
+	double rise = (double)top - s->top, scale = exp(-rise);
+
+	if (at == 0)
+		*s = (struct logp_sums){.top = top};
+	else
+		*s = (struct logp_sums){s->sum * scale, (s->weighted - rise * s->sum) * scale, s->squares * scale * scale, s->total,
+			top, s->own, s->best};
+	for (int64_t i = 0; i < n; i++)
+		if (z[i] == top) {
+			s->best = at + i;
+			return;
+		}
 }
 
 struct kernels {
@@ -135,8 +153,8 @@ struct kernels {
 
 	void (*soft_cap)(float *x, int64_t from, int64_t to, float cap);
 
-	void (*logp_forward)(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
-		int64_t to, int64_t vocab);
+	/* n logits of a row, LOGP_BLOCK at most. */
+	void (*logp_add)(struct logp_sums *s, const float *z, int32_t target, int64_t at, int64_t n);
 	void (*logp_backward)(float *logits, const struct logp_row *rows, const float *dlogp,
 		const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap);
 

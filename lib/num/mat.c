@@ -23,6 +23,14 @@ int64_t mat_row_blocks(enum mat_type type, int64_t columns)
 	return type == MAT_INT8 || type == MAT_NF4 ? (columns + MAT_BLOCK - 1) / MAT_BLOCK : 0;
 }
 
+struct mat mat_part(const struct mat *w, int64_t from, int64_t n)
+{
+	const char *data = (const char *)w->data + mat_row_size(w->type, w->in) * (size_t)from;
+	int64_t blocks = mat_row_blocks(w->type, w->in);
+
+	return (struct mat){data, n, w->in, false, w->type, blocks ? w->scale + blocks * from : NULL, NULL};
+}
+
 static float largest(const float *x, int64_t n)
 {
 	float most = 0;

@@ -1,5 +1,6 @@
 #include "num/ops.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -59,9 +60,14 @@ static int64_t part_rows(const struct ops *ops, int64_t rows)
 	return even < PART_LEAST ? PART_LEAST : even;
 }
 
-static int64_t slots(const struct ops *ops, int64_t rows)
+/* Parts are a thread's share of the rows, made up to a multiple, or PART_LEAST. */
+static int64_t room(const struct ops *ops, int64_t rows)
 {
-	return part_rows(ops, rows) < rows ? omp_get_max_threads() : 1;
+	int64_t threads = omp_get_max_threads(), least_room = threads * PART_LEAST;
+
+	if (rows <= PART_LEAST || !ops->multiplier)
+		return rows;
+	return (rows > least_room ? rows : least_room) + threads * ops->multiplier->rows;
 }
 
 static void each_part(const struct ops *ops, int64_t rows,
@@ -331,12 +337,45 @@ static void soft_cap(const struct ops *ops, float *x, int64_t n, float cap)
 		ops->kernels->soft_cap(x, i, least(i + ELEMENTS, n), cap);
 }
 
+static void logp_add(const struct ops *ops, struct logp_sums *sums, const float *logits, const int32_t *target, int64_t n,
+	int64_t at, int64_t columns)
+{
+#pragma omp parallel for if (n > 1)
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t c = 0; c < columns; c += LOGP_BLOCK)
+			ops->kernels->logp_add(
+				&sums[i], logits + i * columns + c, target[i], at + c, least(LOGP_BLOCK, columns - c));
+}
+
+static void logp_end(const struct ops *ops, struct logp_row *out, const struct logp_sums *sums, const int32_t *target,
+	int64_t n, int64_t vocab)
+{
+	(void)ops;
+	for (int64_t i = 0; i < n; i++) {
+		const struct logp_sums *s = &sums[i];
+		double lse = log(s->sum); /* above the largest */
+
+		out[i] = (struct logp_row){
+			.logp = (float)((double)s->own - s->top - lse),
+			.lse = (float)(s->top + lse),
+			.mean = (float)(s->total / (double)vocab),
+			.entropy = (float)(lse - s->weighted / s->sum),
+			.square = (float)(log(s->squares) - 2 * lse),
+			.hit = s->best == target[i],
+		};
+	}
+}
+
 static void logp_forward(const struct ops *ops, struct logp_row *out, const float *logits,
 	const int32_t *target, int64_t n, int64_t vocab)
 {
 #pragma omp parallel for if (n > 1)
-	for (int64_t i = 0; i < n; i++)
-		ops->kernels->logp_forward(out, logits, target, i, i + 1, vocab);
+	for (int64_t i = 0; i < n; i++) {
+		struct logp_sums sums;
+
+		logp_add(ops, &sums, logits + i * vocab, target + i, 1, 0, vocab);
+		logp_end(ops, out + i, &sums, target + i, 1, vocab);
+	}
 }
 
 static void logp_backward(const struct ops *ops, float *logits, const struct logp_row *rows,
@@ -458,10 +497,10 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_multiplier) \
 	{ \
-		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, slots, \
+		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, room, \
 			each_part, linear_backward_x, mat_load, \
 			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
-			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_forward, \
+			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_add, logp_end, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
 

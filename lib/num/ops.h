@@ -59,6 +59,9 @@ static inline int64_t mat_columns(const struct mat *w)
 size_t mat_row_size(enum mat_type type, int64_t columns);
 int64_t mat_row_blocks(enum mat_type type, int64_t columns);
 
+/* Outputs from from to from + n - 1 of a matrix that is not in_first, without its tiles. */
+struct mat mat_part(const struct mat *w, int64_t from, int64_t n);
+
 /* Rounds a stored row to blocks: to[mat_row_size()], scale[mat_row_blocks()]. */
 void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, int64_t columns);
 
@@ -143,6 +146,18 @@ struct logp_row {
 	bool hit;      /* the target has the (first) largest logit */
 };
 
+/*
+ * What is known of a row's logits from those looked at: sums over e = exp(z - top) of e, e (z - top) and e^2, and of z,
+ * the largest, which is the first at best, and the target's own.
+ */
+struct logp_sums {
+	double sum, weighted, squares, total;
+	float top, own;
+	int64_t best;
+};
+
+#define LOGP_BLOCK 512 /* logits of a row that are looked at together */
+
 /* How a step changes a weight w, by its gradient g and what is remembered of earlier ones, m and v. */
 enum update_kind {
 	UPDATE_ADAMW,	/* m, v = means of g and g^2 by beta1, beta2; w -= lr m / correct1 / (sqrt(v / correct2) + eps) */
@@ -223,11 +238,12 @@ struct ops {
 
 	/*
 	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
-	 * slot of its own, from 0 to slots() - 1: what is done with a part's rows one operation after the other then finds
-	 * them in its processor's cache. All at once where parts are not worth it.
+	 * slot of its own: what is done with a part's rows one operation after the other then finds them in its processor's
+	 * cache. All at once where parts are not worth it. Slots have part() rows each: no more than room() of them together,
+	 * also for fewer rows.
 	 */
 	int64_t (*part)(const struct ops *ops, int64_t rows);
-	int64_t (*slots)(const struct ops *ops, int64_t rows);
+	int64_t (*room)(const struct ops *ops, int64_t rows);
 	void (*each_part)(const struct ops *ops, int64_t rows,
 		void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg);
 
@@ -313,7 +329,16 @@ struct ops {
 	/* In place: x = cap * tanh(x / cap), n elements. */
 	void (*soft_cap)(const struct ops *ops, float *x, int64_t n, float cap);
 
-	/* Looks at n rows of vocab logits. */
+	/*
+	 * Looks at columns logits of n rows, those from at on, a multiple of LOGP_BLOCK; at 0 begins. Then what is known of
+	 * all vocab. What comes out is the same, to the bit, whatever n and columns are.
+	 */
+	void (*logp_add)(const struct ops *ops, struct logp_sums *sums, const float *logits, const int32_t *target, int64_t n,
+		int64_t at, int64_t columns);
+	void (*logp_end)(const struct ops *ops, struct logp_row *out, const struct logp_sums *sums, const int32_t *target,
+		int64_t n, int64_t vocab);
+
+	/* Looks at n rows of vocab logits: all of that at once. */
 	void (*logp_forward)(const struct ops *ops, struct logp_row *out, const float *logits,
 		const int32_t *target, int64_t n, int64_t vocab);
 

@@ -308,32 +308,24 @@ static void soft_cap(float *x, int64_t from, int64_t to, float cap)
 		x[i] = (float)(cap * tanh((double)x[i] / cap));
 }
 
-static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
-	int64_t to, int64_t vocab)
+static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_t at, int64_t n)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *z = logits + r * vocab;
-		double sum = 0, mean = 0, weighted = 0, squares = 0;
-		int64_t best = 0;
+	float top = z[0];
 
-		for (int64_t v = 0; v < vocab; v++) {
-			best = z[v] > z[best] ? v : best;
-			mean += (double)z[v] / (double)vocab;
-		}
-		for (int64_t v = 0; v < vocab; v++) {
-			sum += exp((double)z[v] - z[best]);
-			weighted += exp((double)z[v] - z[best]) * z[v];
-			squares += exp(2 * ((double)z[v] - z[best]));
-		}
-		out[r] = (struct logp_row){
-			.logp = (float)(z[target[r]] - z[best] - log(sum)),
-			.lse = (float)(z[best] + log(sum)),
-			.mean = (float)mean,
-			.entropy = (float)(z[best] + log(sum) - weighted / sum),
-			.square = (float)(log(squares) - 2 * log(sum)),
-			.hit = best == target[r],
-		};
+	for (int64_t i = 1; i < n; i++)
+		top = z[i] > top ? z[i] : top;
+	if (at == 0 || top > s->top)
+		logp_rise(s, z, at, n, top);
+	for (int64_t i = 0; i < n; i++) {
+		double x = (double)z[i] - s->top, e = exp(x);
+
+		s->sum += e;
+		s->weighted += e * x;
+		s->squares += e * e;
+		s->total += z[i];
 	}
+	if (target >= at && target < at + n)
+		s->own = z[target - at];
 }
 
 static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
@@ -392,7 +384,7 @@ const struct kernels kernels_reference = {
 	act_forward,
 	act_backward,
 	soft_cap,
-	logp_forward,
+	logp_add,
 	logp_backward,
 	drop,
 	add,

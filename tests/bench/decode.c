@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	ops = open_kind(&m, argv[1], kind);
 	if (!ops)
 		return 1;
-	d = decoder_new(&m, ops, DECODER_FORGET, &err);
+	d = decoder_new(&m, ops, DECODER_NEXT, &err);
 	if (!d)
 		bench_die(&err);
 	bench_weights(&m, &count, &bytes);

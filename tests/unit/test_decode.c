@@ -213,7 +213,7 @@ static void decoder_case(const char *config, uint64_t seed, int64_t longest)
 	bytes = sizeof *together * (size_t)(SEQUENCES * 256 * m.arch.vocab);
 	EACH_BACKEND(ops)
 	{
-		struct decoder *d = decoder_new(&m, ops, DECODER_FORGET, &err);
+		struct decoder *d = decoder_new(&m, ops, DECODER_NEXT, &err);
 		struct growth g;
 
 		assert_non_null(d);
@@ -305,7 +305,7 @@ static void room(void **state)
 		struct model m;
 
 		tiny_init(&m, cases[i].config, 1);
-		d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
+		d = decoder_new(&m, ops_find("cpu"), DECODER_NEXT, &err);
 		assert_non_null(d);
 		assert_int_equal(decoder_room(d, cases[i].n), cases[i].want);
 		decoder_free(d);
@@ -324,7 +324,7 @@ static void what_does_not_fit_is_refused(void **state)
 
 	(void)state;
 	tiny_init(&m, tiny_config[0], 1);
-	d = decoder_new(&m, ops_find("cpu"), DECODER_FORGET, &err);
+	d = decoder_new(&m, ops_find("cpu"), DECODER_NEXT, &err);
 	assert_non_null(d);
 	assert_true(decoder_page(d) <= COUNT(page));
 	assert_int_equal(decoder_start(d, token, 4, pages, &err), -1);

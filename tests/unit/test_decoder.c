@@ -417,6 +417,12 @@ static void parts_by(const struct ops *ops)
 			}
 		assert_int_equal(at, all.counted);
 		omp_set_num_threads(1);
+		decoder_free(d);
+		d = decoder_new(&m, ops, DECODER_KEEP, &err); /* by logits that are kept */
+		assert_non_null(d);
+		alone = read_pack(d, &all);
+		assert_true(same_rows(alone, rows, all.counted));
+		free(alone);
 		free(rows);
 		decoder_free(d);
 		pack_release(&all);

@@ -87,7 +87,7 @@ static int take(void *context, const struct generated *g, struct err *err)
 static int take_and_check(void *context, const struct generated *g, struct err *err)
 {
 	struct memory *t = context;
-	struct decoder *d = decoder_new(t->m, ops_find("reference"), DECODER_FORGET, err);
+	struct decoder *d = decoder_new(t->m, ops_find("reference"), DECODER_NEXT, err);
 	int64_t *uncounted = calloc((size_t)g->k, sizeof *uncounted);
 	struct pack p = PACK_INIT;
 	struct logp_row *rows;

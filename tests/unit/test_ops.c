@@ -5,6 +5,7 @@
 #include "tests/unit/support/check.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -467,6 +468,30 @@ static double logp_value(void *arg)
 	return sum;
 }
 
+/* What a row of logits is, by the definitions. */
+static void check_row(const struct logp_row *row, const float *z, int64_t vocab, int32_t target)
+{
+	double sum = 0, mean = 0, entropy = 0, square = 0, lse;
+	bool first = true;
+
+	for (int64_t i = 0; i < vocab; i++) {
+		sum += exp((double)z[i]);
+		mean += (double)z[i] / (double)vocab;
+		first = first && (i < target ? z[i] < z[target] : z[i] <= z[target]);
+	}
+	lse = log(sum);
+	for (int64_t i = 0; i < vocab; i++) {
+		entropy -= exp(z[i] - lse) * (z[i] - lse);
+		square += exp(2 * (z[i] - lse));
+	}
+	assert_true(fabs(row->logp - (z[target] - lse)) < 1e-6 * (1 + fabs(lse)));
+	assert_true(fabs(row->lse - lse) < 1e-6 * (1 + fabs(lse)));
+	assert_true(fabs(row->mean - mean) < 1e-5);
+	assert_true(fabs(row->entropy - entropy) < 1e-5);
+	assert_true(fabs(row->square - log(square)) < 1e-5);
+	assert_int_equal(row->hit, first);
+}
+
 static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 {
 	const struct ops *ref = ops_find("reference"), *ops;
@@ -484,6 +509,8 @@ static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 	if (spread < 3)
 		check_gradient("logp", logp_value, &c, c.logits, grad, n * vocab, 2e-3);
 	logp_value(&c);
+	for (int64_t i = 0; i < n; i++)
+		check_row(&c.rows[i], c.capped + i * vocab, vocab, target[i]);
 	EACH_BACKEND(ops)
 	{
 		memcpy(grad2, logp_run(&c, ops, rows), bytes);
@@ -507,6 +534,7 @@ static void test_logp(void **state)
 	logp_case(3, 11, 1, 0);
 	logp_case(1, 1, 1, 0);
 	logp_case(5, 5003, 10, 0);
+	logp_case(2, 512, 3, 0);
 	logp_case(16, 300, 2, 0);
 	logp_case(3, 11, 1, 1.5f);
 	logp_case(5, 301, 2, 30);
@@ -619,7 +647,7 @@ static void test_embed(void **state)
 /* ---- parts of rows */
 
 struct seen {
-	int64_t rows, part, slots;
+	int64_t rows, part, room;
 	int *times;
 };
 
@@ -627,7 +655,7 @@ static void see(void *arg, int64_t from, int64_t n, int64_t slot)
 {
 	struct seen *s = arg;
 
-	assert_true(slot >= 0 && slot < s->slots && n > 0 && n <= s->part && from + n <= s->rows);
+	assert_true(slot >= 0 && slot * s->part + n <= s->room && n > 0 && n <= s->part && from + n <= s->rows);
 	for (int64_t i = from; i < from + n; i++)
 		s->times[i]++;
 }
@@ -639,19 +667,22 @@ static void test_parts(void **state)
 	int times[10007];
 
 	(void)state;
-	for (int b = 0; b < 3; b++)
+	for (int b = 0; b < 12; b++)
 		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-			const struct ops *ops = ops_find(name[b]);
+			const struct ops *ops = ops_find(name[b % 3]);
 			struct seen s = {sizes[i], 0, 0, times};
 
 			if (!ops)
 				continue;
+			omp_set_num_threads(1 + b / 3 * 3);
 			s.part = ops->part(ops, s.rows);
-			s.slots = ops->slots(ops, s.rows);
+			s.room = ops->room(ops, s.rows);
 			memset(times, 0, sizeof times);
 			ops->each_part(ops, s.rows, see, &s);
 			for (int64_t r = 0; r < s.rows; r++)
 				assert_int_equal(times[r], 1);
+			for (int64_t r = 1; r <= s.rows; r++) /* room is enough for fewer rows */
+				assert_true((ops->part(ops, r) < r ? omp_get_max_threads() * ops->part(ops, r) : r) <= s.room);
 		}
 }
 

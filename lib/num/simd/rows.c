@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "num/simd/simd.h"
+#include "num/simd/sums.h"
 #include "num/simd/vec.h"
 
 /* Sums of vectors are carried to double every CHUNK elements. */
@@ -237,53 +238,43 @@ static void soft_cap(float *x, int64_t from, int64_t to, float cap)
 		vec_store_part(x + i, vec_tanh(vec_load_part(x + i, to - i) / cap) * cap, to - i);
 }
 
-static void logp_forward(struct logp_row *out, const float *logits, const int32_t *target, int64_t from,
-	int64_t to, int64_t vocab)
+static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_t at, int64_t n)
 {
-	for (int64_t r = from; r < to; r++) {
-		const float *z = logits + r * vocab;
-		double sum = 0, weighted = 0, squares = 0, lse;
-		vf most = vec_set(z[0]);
-		float top;
-		int64_t i = 0;
+	vf sum = {0}, weighted = {0}, squares = {0}, total = {0}, most = vec_set(z[0]);
+	int64_t i = 0;
+	float top;
+	v4 all;
 
-		for (; i + VL <= vocab; i += VL)
-			most = vec_max(most, vec_load(z + i));
-		top = vec_most(most);
-		for (; i < vocab; i++)
-			top = z[i] > top ? z[i] : top;
-		for (int64_t c = 0; c < vocab; c += CHUNK) {
-			int64_t end = c + CHUNK < vocab ? c + CHUNK : vocab;
-			vf sums = {0}, moments = {0}, square = {0}, x, e;
+	for (; i + VL <= n; i += VL)
+		most = vec_max(most, vec_load(z + i));
+	top = vec_most(most);
+	for (; i < n; i++)
+		top = z[i] > top ? z[i] : top;
+	if (at == 0 || top > s->top)
+		logp_rise(s, z, at, n, top);
+	for (i = 0; i + VL <= n; i += VL) {
+		vf x = vec_load(z + i) - s->top, e = vec_exp(x);
 
-			for (i = c; i + VL <= end; i += VL) {
-				x = vec_load(z + i) - top;
-				e = vec_exp(x);
-				sums += e;
-				moments += e * x;
-				square += e * e;
-			}
-			sum += vec_sum(sums);
-			weighted += vec_sum(moments);
-			squares += vec_sum(square);
-			for (; i < end; i++) {
-				sum += exp(z[i] - top);
-				weighted += exp(z[i] - top) * (z[i] - top);
-				squares += exp(2 * (z[i] - top));
-			}
-		}
-		lse = top + log(sum);
-		for (i = 0; z[i] != top && i < target[r];)
-			i++;
-		out[r] = (struct logp_row){
-			.logp = (float)(z[target[r]] - top - log(sum)),
-			.lse = (float)lse,
-			.mean = (float)(sum_of(z, vocab) / (double)vocab),
-			.entropy = (float)(log(sum) - weighted / sum),
-			.square = (float)(log(squares) - 2 * log(sum)),
-			.hit = i == target[r] && z[i] == top,
-		};
+		sum += e;
+		weighted += e * x;
+		squares += e * e;
+		total += vec_load(z + i);
 	}
+	all = sums(sum, weighted, squares, total);
+	s->sum += all[0];
+	s->weighted += all[1];
+	s->squares += all[2];
+	s->total += all[3];
+	for (; i < n; i++) {
+		double x = (double)z[i] - s->top, e = exp(x);
+
+		s->sum += e;
+		s->weighted += e * x;
+		s->squares += e * e;
+		s->total += z[i];
+	}
+	if (target >= at && target < at + n)
+		s->own = z[target - at];
 }
 
 static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
@@ -363,7 +354,7 @@ const struct kernels VEC_NAME(kernels) = {
 	act_forward,
 	act_backward,
 	soft_cap,
-	logp_forward,
+	logp_add,
 	logp_backward,
 	drop,
 	add,
