@@ -66,6 +66,19 @@ static inline void logp_rise(struct logp_sums *s, const float *z, int64_t at, in
 		}
 }
 
+/* Adds z[n] to a row's sums, none of them above its top. */
+static inline void logp_take(struct logp_sums *s, const float *z, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++) {
+		double x = (double)z[i] - s->top, e = exp(x);
+
+		s->sum += e;
+		s->weighted += e * x;
+		s->squares += e * e;
+		s->total += z[i];
+	}
+}
+
 struct kernels {
 	const char *name;
 

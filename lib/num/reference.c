@@ -316,14 +316,7 @@ static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_
 		top = z[i] > top ? z[i] : top;
 	if (at == 0 || top > s->top)
 		logp_rise(s, z, at, n, top);
-	for (int64_t i = 0; i < n; i++) {
-		double x = (double)z[i] - s->top, e = exp(x);
-
-		s->sum += e;
-		s->weighted += e * x;
-		s->squares += e * e;
-		s->total += z[i];
-	}
+	logp_take(s, z, n);
 	if (target >= at && target < at + n)
 		s->own = z[target - at];
 }

@@ -265,14 +265,7 @@ static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_
 	s->weighted += all[1];
 	s->squares += all[2];
 	s->total += all[3];
-	for (; i < n; i++) {
-		double x = (double)z[i] - s->top, e = exp(x);
-
-		s->sum += e;
-		s->weighted += e * x;
-		s->squares += e * e;
-		s->total += z[i];
-	}
+	logp_take(s, z + i, n - i);
 	if (target >= at && target < at + n)
 		s->own = z[target - at];
 }
