@@ -9,6 +9,7 @@
 #ifndef NUM_KERNELS_H
 #define NUM_KERNELS_H
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -49,16 +50,19 @@ static inline bool ops_half(const struct ops *ops)
 	return ops->multiplier && ops->multiplier->size == sizeof(uint16_t);
 }
 
-/* A row's sums when a logit above all before is seen, the first that is as large as top in z[n], which begins at at. */
+/*
+ * A row's sums when a logit above all before is seen, the first that is as large as top in z[n], which begins at at. A
+ * row may begin with logits of minus infinity, from which nothing can be taken away.
+ */
 static inline void logp_rise(struct logp_sums *s, const float *z, int64_t at, int64_t n, float top)
 {
 	double rise = (double)top - s->top, scale = exp(-rise);
 
 	if (at == 0)
-		*s = (struct logp_sums){.top = top};
+		*s = (struct logp_sums){.top = top == -INFINITY ? -FLT_MAX : top};
 	else
-		*s = (struct logp_sums){s->sum * scale, (s->weighted - rise * s->sum) * scale, s->squares * scale * scale, s->total,
-			top, s->own, s->best};
+		*s = (struct logp_sums){s->sum * scale, (s->weighted - rise * s->sum) * scale,
+			s->squares * scale * scale, s->total, top, s->own, s->best};
 	for (int64_t i = 0; i < n; i++)
 		if (z[i] == top) {
 			s->best = at + i;
@@ -119,9 +123,9 @@ struct kernels {
 	void (*to_half)(uint16_t *half, const float *x, int64_t n);
 
 	/*
-	 * What a struct multiplier of BF16 lays out, in tiles: 16 lines after 16 lines, to[k / 32][16][32], zeros for what is not there. A left
-	 * operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of all lines, line by
-	 * line, in row i.
+	 * What a struct multiplier of BF16 lays out, in tiles: 16 lines after 16 lines, to[k / 32][16][32], zeros for what is
+	 * not there. A left operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of
+	 * all lines, line by line, in row i.
 	 */
 	void (*half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 

@@ -566,6 +566,20 @@ static void test_soft_cap(void **state)
 
 /* ---- what is not a number stays so: no comparison, maximum or clamp on the way may swallow it */
 
+/* What cannot be chosen may fill a whole block. */
+static void check_masked(const struct ops *ops)
+{
+	enum { VOCAB = 2 * LOGP_BLOCK + 5 };
+	const int32_t target = VOCAB - 2;
+	float z[VOCAB];
+	struct logp_row row;
+
+	for (int i = 0; i < VOCAB; i++)
+		z[i] = i < VOCAB - 2 ? -INFINITY : 1;
+	ops->logp_forward(ops, &row, z, &target, 1, VOCAB);
+	assert_true(fabs(row.logp + log(2)) < 1e-6 && fabs(row.lse - 1 - log(2)) < 1e-6 && row.hit);
+}
+
 static void test_nan(void **state)
 {
 	const struct span span = {0, 40, 0, 0};
@@ -589,6 +603,7 @@ static void test_nan(void **state)
 			}
 			ops->logp_forward(ops, &row, x, &target, 1, 40);
 			assert_true(isnan(row.logp) && isnan(row.lse));
+			check_masked(ops);
 			x[at] = 0;
 			x[at * 16 + 8] = NAN; /* a key */
 			for (a.cap = 0; a.cap < 20; a.cap += 10) {
