@@ -72,8 +72,8 @@ void decoder_backward(struct decoder *d, const struct pack *p, const struct logp
 	const float *dlogp, float *grads, const struct decoder_listener *listener);
 
 /*
- * Generation, by a decoder with DECODER_NEXT. Keys and values stay in pages (num/ops.h, struct past), which are the caller's and may be shared
- * by sequences that begin alike.
+ * Generation, by a decoder with DECODER_NEXT. Keys and values stay in pages (num/ops.h, struct past), which are the
+ * caller's and may be shared by sequences that begin alike.
  *
  *	decoder_start(d, token, n, page, err);           a prompt, all at once
  *	logits = decoder_next_logits(d, 0, &one);

@@ -289,8 +289,10 @@ static void look_in_parts(struct decoder *d, const struct pack *p, struct logp_r
 	struct mat all = model_head(d->m);
 
 	for (int64_t at = 0, some; at < all.out; at += some) {
-		struct looking l = {d, p, mat_part(&all, at, some = all.out - at < DECODER_HEAD ? all.out - at : DECODER_HEAD), at};
+		struct looking l = {.d = d, .p = p, .at = at};
 
+		some = all.out - at < DECODER_HEAD ? all.out - at : DECODER_HEAD;
+		l.w = mat_part(&all, at, some);
 		if (d->head_tiles) {
 			ops->tile(ops, d->head_tiles, &l.w);
 			l.w.tiles = d->head_tiles;

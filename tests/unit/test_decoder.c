@@ -191,6 +191,15 @@ static void add_random_records(struct pack *p, int n, int vocab, uint64_t seed)
 	}
 }
 
+static void check_gradients(const struct model *m, const float *got, const float *want)
+{
+	for (size_t k = 0; k < m->params.n; k++) {
+		const struct param *q = &m->params.param[k];
+
+		check_close(q->name, got + q->offset, want + q->offset, (int64_t)q->count, 5e-5);
+	}
+}
+
 static void backends_agree(void **state)
 {
 	(void)state;
@@ -215,11 +224,7 @@ static void backends_agree(void **state)
 		got_logps = logps(&cpu);
 		snprintf(what, sizeof what, "model %d, log-probs", (int)i);
 		check_close(what, got_logps, want_logps, p.counted, 2e-6);
-		for (size_t k = 0; k < m.params.n; k++) {
-			const struct param *q = &m.params.param[k];
-
-			check_close(q->name, got + q->offset, want + q->offset, (int64_t)q->count, 5e-5);
-		}
+		check_gradients(&m, got, want);
 		free(want);
 		free(got);
 		free(want_logps);
@@ -282,11 +287,7 @@ static void shared_prompts_change_nothing(void **state)
 		got_logps = logps(&a);
 		want_logps = logps(&b);
 		check_close("log-probs", got_logps, want_logps, shared.counted, 1e-6);
-		for (size_t k = 0; k < m.params.n; k++) {
-			const struct param *q = &m.params.param[k];
-
-			check_close(q->name, got + q->offset, want + q->offset, (int64_t)q->count, 5e-5);
-		}
+		check_gradients(&m, got, want);
 		free(got);
 		free(want);
 		free(got_logps);

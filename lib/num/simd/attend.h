@@ -82,20 +82,6 @@ static inline float exponentials(float *p, int64_t n, float scale, float most)
 	return vec_sum(sum);
 }
 
-static inline float largest(const float *p, int64_t n)
-{
-	vf most = vec_set(p[0]);
-	int64_t j = 0;
-	float m;
-
-	for (; j + VL <= n; j += VL)
-		most = vec_max(most, vec_load(p + j));
-	m = vec_most(most);
-	for (; j < n; j++)
-		m = p[j] > m ? p[j] : m;
-	return m;
-}
-
 /* Zeros around the keys from first to last, within those of the block. */
 static inline void mask(float *p, const struct keys *k, int64_t first, int64_t last)
 {
@@ -113,7 +99,7 @@ static inline float row_forward(float *p, const struct attention *a, const struc
 		soften(p + first, n, scale, a->cap);
 		scale = 1;
 	}
-	top = scale * largest(p + first, n);
+	top = scale * vec_largest(p + first, n);
 	sum = exponentials(p + first, n, scale, top);
 	mask(p, k, first, position);
 	*lse = top + logf(sum);

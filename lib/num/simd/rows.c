@@ -240,19 +240,14 @@ static void soft_cap(float *x, int64_t from, int64_t to, float cap)
 
 static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_t at, int64_t n)
 {
-	vf sum = {0}, weighted = {0}, squares = {0}, total = {0}, most = vec_set(z[0]);
+	vf sum = {0}, weighted = {0}, squares = {0}, total = {0};
+	float top = vec_largest(z, n);
 	int64_t i = 0;
-	float top;
 	v4 all;
 
-	for (; i + VL <= n; i += VL)
-		most = vec_max(most, vec_load(z + i));
-	top = vec_most(most);
-	for (; i < n; i++)
-		top = z[i] > top ? z[i] : top;
 	if (at == 0 || top > s->top)
 		logp_rise(s, z, at, n, top);
-	for (i = 0; i + VL <= n; i += VL) {
+	for (; i + VL <= n; i += VL) {
 		vf x = vec_load(z + i) - s->top, e = vec_exp(x);
 
 		sum += e;

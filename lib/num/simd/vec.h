@@ -93,6 +93,21 @@ static inline float vec_most(vf v)
 	return m;
 }
 
+/* Of p[n], n at least 1. */
+static inline float vec_largest(const float *p, int64_t n)
+{
+	vf most = vec_set(p[0]);
+	int64_t j = 0;
+	float m;
+
+	for (; j + VL <= n; j += VL)
+		most = vec_max(most, vec_load(p + j));
+	m = vec_most(most);
+	for (; j < n; j++)
+		m = p[j] > m ? p[j] : m;
+	return m;
+}
+
 /*
  * e to the x within 2 units in the last place; x is held to [-87, 88], and what is not a number stays so.
  * Range reduction by powers of two and the polynomial of Cephes' expf (Moshier).
