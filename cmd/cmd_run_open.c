@@ -149,20 +149,29 @@ static void cut_lengths(const struct sizes *z, int64_t records, int64_t length[2
 	}
 }
 
+/* A micro-batch's rows and counted tokens at most: it holds whole records up to the budget, and no more than a batch has. */
+static int64_t most_rows(const struct run *r, const struct sizes *z)
+{
+	int64_t budget = r->o->micro_tokens, batch = z->rows * r->o->batch_size, most = z->rows > budget ? z->rows : budget;
+
+	return batch < most ? batch : most;
+}
+
+static int64_t most_counted(const struct run *r, const struct sizes *z)
+{
+	return most_rows(r, z) + z->counted; /* each row predicts one token but the prompts' last, which begin completions */
+}
+
 static int memory(const struct run *r, const struct trainer_options *how, const struct sizes *z, size_t *bytes,
 	struct err *err)
 {
 	const struct ops *ops = cmd_ops(r->o->dtype);
-	int64_t budget = r->o->micro_tokens, most = z->rows > budget ? z->rows : budget, counted;
+	int64_t rows = most_rows(r, z), counted = most_counted(r, z);
 	size_t more = 0;
 
-	/* A micro-batch holds whole records up to the budget, and never more than a batch of the largest. */
-	if (most > z->rows * r->o->batch_size)
-		most = z->rows * r->o->batch_size;
-	counted = most + z->counted; /* each row predicts one token but the prompts' last, which begin completions */
-	if (trainer_memory(&r->model, ops, how, most, counted, z->longest, z->rows * r->o->batch_size <= budget, bytes,
-		    err) ||
-		(r->o->sync_every && follower_memory(&r->model, ops, most, counted, z->longest, &more, err)))
+	if (trainer_memory(&r->model, ops, how, rows, counted, z->longest, z->rows * r->o->batch_size <= r->o->micro_tokens,
+		    bytes, err) ||
+		(r->o->sync_every && follower_memory(&r->model, ops, rows, counted, z->longest, &more, err)))
 		return -1;
 	*bytes += more;
 	return 0;
@@ -274,7 +283,7 @@ static struct trainer_options describe_trainer(const struct run *r, const struct
 }
 
 /* All that is large is made here, after it was said. Without an adapter, all of the model is trained. */
-static int open_trainer(struct run *r, const struct trainer_options *how, struct err *err)
+static int open_trainer(struct run *r, const struct trainer_options *how, const struct sizes *z, struct err *err)
 {
 	const struct run_options *o = r->o;
 	const struct ops *ops = cmd_ops(o->dtype);
@@ -282,9 +291,11 @@ static int open_trainer(struct run *r, const struct trainer_options *how, struct
 	if (!r->model.adapter && model_hold(&r->model, err))
 		return -1;
 	r->trainer = trainer_new(&r->model, ops, how, err);
-	if (r->trainer && o->sync_every)
+	if (!r->trainer || trainer_reserve(r->trainer, most_rows(r, z), most_counted(r, z), z->longest, err))
+		return -1;
+	if (o->sync_every)
 		r->follower = follower_new(&r->model, ops, o->micro_tokens, err);
-	return r->trainer && (r->follower || !o->sync_every) ? 0 : -1;
+	return r->follower || !o->sync_every ? 0 : -1;
 }
 
 /* From the start, or from where an earlier call ended. */
@@ -328,7 +339,7 @@ int run_open(struct run *r, struct err *err)
 	if (z.lengths && scan(r, r->data, &z, err) == 0) {
 		struct trainer_options how = describe_trainer(r, &z);
 
-		rc = (r->eval && scan(r, r->eval, &z, err)) || plan(r, &how, &z, err) || open_trainer(r, &how, err) ||
+		rc = (r->eval && scan(r, r->eval, &z, err)) || plan(r, &how, &z, err) || open_trainer(r, &how, &z, err) ||
 				     begin(r, err)
 			     ? -1
 			     : 0;

@@ -105,6 +105,11 @@ int trainer_memory(const struct model *m, const struct ops *ops, const struct tr
 	return 0;
 }
 
+int trainer_reserve(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, struct err *err)
+{
+	return decoder_reserve(t->decoder, rows, counted, longest, err);
+}
+
 const struct logp_row *trainer_rows(const struct trainer *t)
 {
 	return t->rows;

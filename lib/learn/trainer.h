@@ -53,6 +53,9 @@ void trainer_free(struct trainer *t); /* NULL is fine */
 int trainer_memory(const struct model *m, const struct ops *ops, const struct trainer_options *o, int64_t rows,
 	int64_t counted, int64_t longest, bool single, size_t *bytes, struct err *err);
 
+/* Room for micro-batches of that size, so that steps within it allocate nothing large: decoder_reserve(). */
+int trainer_reserve(struct trainer *t, int64_t rows, int64_t counted, int64_t longest, struct err *err);
+
 /*
  * Forward, backward and one update at learning rate lr. Before the first update, with options.gate and a loss that
  * needs a reference, the policy must reproduce the reference's log-probs and the loss must be that of the start:

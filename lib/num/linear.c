@@ -1,5 +1,6 @@
 #include "num/linear.h"
 
+#include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #define CHUNK ((size_t)8 << 20) /* bytes of an operand that are laid out at a time, */
 #define DEEP ((int64_t)5120)	/* and numbers of a line, which multipliers add up in parts of a divisor */
 #define LINES MAT_BLOCK		/* that are laid out together; every multiplier's are a divisor */
+#define COLUMNS (8 * LINES)	/* at most, of lines that lie across: memory is read by pages, not by lines of a cache */
 #define TILE ((size_t)1 << 20)	/* bytes of a right operand that a part is multiplied with: half of a second cache, */
 #define TILE_M 256		/* and rows of the part */
 
@@ -113,6 +115,7 @@ static bool reserve(const struct multiplier *m, struct operand *o, int64_t lines
 static bool make(const struct multiplier *m, struct operand *o, const float *x, int64_t ld, int64_t n, int64_t k, bool rows,
 	bool right)
 {
+	int64_t threads = omp_get_max_threads(), some = LINES;
 	char *to;
 
 	if (o->of == x && o->n == n && o->k == k && o->ld == ld)
@@ -120,9 +123,11 @@ static bool make(const struct multiplier *m, struct operand *o, const float *x, 
 	if (!reserve(m, o, n, k))
 		return false;
 	to = o->data;
+	if (!rows)
+		some = round_up((n - 1) / (round_up((n + COLUMNS - 1) / COLUMNS, threads)) + 1, LINES);
 #pragma omp parallel for
-	for (int64_t i = 0; i < n; i += LINES)
-		m->lay_out(to + size_of(m, i, k), depth(m, k), x + (rows ? i * ld : i), ld, least(LINES, n - i), k, rows, right);
+	for (int64_t i = 0; i < n; i += some)
+		m->lay_out(to + size_of(m, i, k), depth(m, k), x + (rows ? i * ld : i), ld, least(some, n - i), k, rows, right);
 	*o = (struct operand){o->data, o->cap, x == mine.held ? x : NULL, n, k, ld};
 	return true;
 }

@@ -118,17 +118,37 @@ static void time_reading(struct bench *b, struct times *t)
 	t->peak_rss = peak_rss();
 }
 
+/* Room for any micro-batch, as dpo-step makes it. */
+static int reserve(const struct bench *b, struct trainer *t, struct err *err)
+{
+	int64_t rows = MICRO_TOKENS, longest = 0;
+
+	for (uint64_t i = 0; i < prefstore_records(b->data); i++) {
+		struct pref_rec rec;
+
+		if (prefstore_get(b->data, i, &rec, err))
+			return -1;
+		if (pack_rows(rec.seg, rec.k) > rows)
+			rows = pack_rows(rec.seg, rec.k);
+		for (int c = 0; c < rec.k; c++)
+			if (pref_len(&rec, 0) + pref_len(&rec, c + 1) > longest)
+				longest = pref_len(&rec, 0) + pref_len(&rec, c + 1);
+	}
+	return trainer_reserve(t, rows, rows, longest, err);
+}
+
 static void time_training(struct bench *b, struct times *t)
 {
 	struct err err = ERR_INIT;
 	struct trainer_options o = {
 		.clip = 1, .optimizer = b->optimizer, .batch_tokens = MICRO_TOKENS};
 	struct judge_step s;
-	struct trainer *trainer;
+	struct trainer *trainer = NULL;
 
 	load(b, -1);
 	if (loss_parse(&o.loss, b->batch.examples[0].k == 2 ? "sigmoid" : "plackett_luce", &err) ||
-		loss_settle(&o.loss, &err) || !(trainer = trainer_new(&b->m, b->ops, &o, &err)))
+		loss_settle(&o.loss, &err) || !(trainer = trainer_new(&b->m, b->ops, &o, &err)) ||
+		reserve(b, trainer, &err))
 		bench_die(&err);
 	for (int64_t i = -1; i < b->steps; i++) {
 		double start;
