@@ -37,7 +37,7 @@ static int64_t chunk_of(const struct arch *a, int64_t counted)
 	return counted < chunk ? counted : chunk;
 }
 
-/* A layer's buffer: floats a row, whether the arch has it, and whether it is for other parts' rows to see. */
+/* A buffer of rows: floats a row, whether the arch has it, and whether it is for other parts' rows to see. */
 struct field {
 	float **at;
 	int64_t width;
@@ -73,12 +73,33 @@ static void list_fields(struct field f[FIELDS], struct layer *y, const struct ar
 	memcpy(f, all, sizeof all);
 }
 
+#define GRADIENTS 8
+
+/* The backward pass's. */
+static void list_gradients(struct field f[GRADIENTS], struct decoder *d)
+{
+	const struct arch *a = &d->m->arch;
+	bool train = decoder_trains(d), posts = arch_tensor(a, ROLE_POST1) || arch_tensor(a, ROLE_POST2);
+	const struct field all[GRADIENTS] = {
+		{&d->dx, a->hidden, train, true},
+		{&d->dmid, a->hidden, train && a->parallel, true},
+		{&d->dnormed, a->hidden, train, true},
+		{&d->dattended, q_width(a), train, true},
+		{&d->dqkv, q_width(a) + 2 * kv_width(a), train, true},
+		{&d->dout, a->hidden, train && posts, false},
+		{&d->dup, a->inner, train, false},
+		{&d->dgate, a->inner, train && arch_gated(a), false},
+	};
+
+	memcpy(f, all, sizeof all);
+}
+
 void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from, int64_t slot, struct decoder *part,
 	struct layer *part_y)
 {
 	const struct arch *a = &d->m->arch;
 	int64_t held = slot * d->ops->part(d->ops, d->pass_rows);
-	struct field f[FIELDS];
+	struct field f[FIELDS], g[GRADIENTS];
 
 	*part_y = *y;
 	list_fields(f, part_y, a);
@@ -86,6 +107,11 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 		if (*f[i].at)
 			*f[i].at += f[i].width * (f[i].shared || decoder_trains(d) ? from : held);
 	*part = *d;
+	list_gradients(g, part);
+	for (int i = 0; i < GRADIENTS; i++)
+		if (*g[i].at)
+			*g[i].at += g[i].width * (g[i].shared ? from : held);
+	part->from = from;
 	part->normed += held * a->hidden;
 	part->acted += held * a->inner;
 	part->low += held * d->low_width;
@@ -111,17 +137,26 @@ static void lay_out_tiles(struct decoder *d, struct placer *p)
 {
 	int64_t most = 0;
 
-	for (int half = 0; half < 2; half++) {
+	for (int way = 0; way < 4; way++) {
 		int64_t n = 0;
 
-		for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
+		for (const enum role *role = decoder_halves[way / 2]; *role != ROLE_COUNT; role++) {
 			struct mat w = model_mat(d->m, *role, 0);
 
-			n += w.data ? d->ops->tiles(d->ops, &w) : 0;
+			n += w.data ? d->ops->tiles(d->ops, &w, way % 2) : 0;
 		}
 		most = larger(most, n);
 	}
 	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
+}
+
+/* Room for what half a layer's gradients are made of; an adapter's are not made that way. */
+static void lay_out_columns(struct decoder *d, struct placer *p, int64_t rows)
+{
+	bool used = decoder_trains(d) && !d->m->adapter && d->ops->columns(d->ops, 1, rows) > 0;
+	int64_t most = used ? larger(decoder_place_seen(d, 0, rows), decoder_place_seen(d, 1, rows)) : 0;
+
+	d->columns = (char *)place(p, most / (int64_t)sizeof(float), used);
 }
 
 static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
@@ -129,7 +164,7 @@ static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
 	const struct arch *a = &d->m->arch;
 	bool by_parts = d->memory == DECODER_FORGET;
 	struct mat w = model_head(d->m), part = mat_part(&w, 0, w.out < DECODER_HEAD ? w.out : DECODER_HEAD);
-	int64_t tiles = d->ops->tiles(d->ops, &part) / (int64_t)sizeof(float);
+	int64_t tiles = d->ops->tiles(d->ops, &part, false) / (int64_t)sizeof(float);
 
 	d->head = place(p, counted * a->hidden, true);
 	d->logits = place(p, by_parts ? d->ops->room(d->ops, counted) * LOGP_BLOCK : chunk_of(a, counted) * a->vocab, true);
@@ -162,7 +197,8 @@ static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
 static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t longest)
 {
 	const struct arch *a = &d->m->arch;
-	int64_t e = rows * a->hidden, inner = rows * a->inner;
+	int64_t e = rows * a->hidden;
+	struct field g[GRADIENTS];
 	int64_t parts = d->ops->room(d->ops, rows);
 	bool train = decoder_trains(d);
 	struct placer p = {.block = d->block};
@@ -181,14 +217,10 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->acted = place(&p, parts * a->inner, true);
 	lay_out_head(d, &p, counted);
 	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
-	d->dx = place(&p, e, train);
-	d->dmid = place(&p, e, train && a->parallel);
-	d->dout = place(&p, e, train && (arch_tensor(a, ROLE_POST1) || arch_tensor(a, ROLE_POST2)));
-	d->dnormed = place(&p, e, train);
-	d->dattended = place(&p, rows * q_width(a), train);
-	d->dqkv = place(&p, rows * (q_width(a) + 2 * kv_width(a)), train);
-	d->dup = place(&p, inner, train);
-	d->dgate = place(&p, inner, train && arch_gated(a));
+	list_gradients(g, d);
+	for (int i = 0; i < GRADIENTS; i++)
+		*g[i].at = place(&p, parts * g[i].width, g[i].used);
+	lay_out_columns(d, &p, rows);
 	d->dhead = place(&p, counted * a->hidden, train);
 	lay_out_adapter(d, &p, parts);
 	return p.at;

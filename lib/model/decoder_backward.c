@@ -11,22 +11,34 @@ float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l
 }
 
 /* dx = the gradient through a norm of x, or += it. */
-static void norm_back(const struct decoder *d, float *grads, float *dx, const float *dy, const float *x,
-	const float *stat, enum role role, int l, int64_t rows, bool add)
+static void norm_back(const struct decoder *d, float *dx, const float *dy, const float *x, const float *stat, enum role role,
+	int l, int64_t rows, bool add)
 {
 	struct norm sizes = decoder_norm(&d->m->arch, role);
 
-	d->ops->norm_backward(d->ops, dx, decoder_grad(d, grads, role, l, false), decoder_grad(d, grads, role, l, true), dy,
-		x, stat, model_vector(d->m, role, l, false), rows, &sizes, add);
+	d->ops->norm_backward_x(d->ops, dx, dy, x, stat, model_vector(d->m, role, l, false), rows, &sizes, add);
+}
+
+/* The gradients of a norm's own parameters, if the arch has it and they are trained: sums over all rows. */
+static void norm_sum(const struct decoder *d, float *grads, const float *dy, const float *x, const float *stat, enum role role,
+	int l)
+{
+	struct norm sizes;
+
+	if (role == ROLE_COUNT || !arch_tensor(&d->m->arch, role) || d->m->adapter)
+		return;
+	sizes = decoder_norm(&d->m->arch, role);
+	d->ops->norm_backward_w(d->ops, decoder_grad(d, grads, role, l, false), decoder_grad(d, grads, role, l, true), dy, x,
+		stat, d->pass_rows, &sizes);
 }
 
 /* d->dx += d->dnormed, the gradient of what decoder_read() gave, through the norm if there was one. */
-static void read_back(struct decoder *d, const struct input *in, int l, int64_t rows, float *grads)
+static void read_back(struct decoder *d, const struct input *in, int l, int64_t rows)
 {
 	if (in->norm == ROLE_COUNT)
 		d->ops->add(d->ops, d->dx, d->dnormed, rows * d->m->arch.hidden);
 	else
-		norm_back(d, grads, d->dx, d->dnormed, in->x, in->stat, in->norm, l, rows, true);
+		norm_back(d, d->dx, d->dnormed, in->x, in->stat, in->norm, l, rows, true);
 }
 
 /* din = the gradient of what went into a half's last matrix, dy being that of the sum it was added to. */
@@ -34,7 +46,7 @@ static void half_back(struct decoder *d, float *din, const float *dy, const floa
 	enum role post, const float *out, const float *stat, int l, int64_t rows, float *grads)
 {
 	if (out) {
-		norm_back(d, grads, d->dout, dy, out, stat, post, l, rows, false);
+		norm_back(d, d->dout, dy, out, stat, post, l, rows, false);
 		dy = d->dout;
 	}
 	decoder_linear_back(d, grads, din, dy, d->m->arch.hidden, in, role, l, rows, false);
@@ -59,7 +71,7 @@ static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t ro
 	if (arch_gated(a))
 		decoder_linear_back(d, grads, d->dnormed, d->dgate, a->inner, x, ROLE_GATE, l, rows, true);
 	ops->hold(ops, NULL);
-	read_back(d, &in, l, rows, grads);
+	read_back(d, &in, l, rows);
 }
 
 /* d->dnormed = the gradient of what queries, keys and values were made of. */
@@ -70,8 +82,8 @@ static void project_back(struct decoder *d, const struct layer *y, const float *
 	float *dq = d->dqkv + at.q, *dk = d->dqkv + at.k, *dv = d->dqkv + at.v;
 
 	if (arch_tensor(a, ROLE_QNORM)) {
-		norm_back(d, grads, dq, dq, y->raw, y->qstat, ROLE_QNORM, l, rows, false);
-		norm_back(d, grads, dk, dk, y->raw + q_width(a), y->kstat, ROLE_KNORM, l, rows, false);
+		norm_back(d, dq, dq, y->raw, y->qstat, ROLE_QNORM, l, rows, false);
+		norm_back(d, dk, dk, y->raw + q_width(a), y->kstat, ROLE_KNORM, l, rows, false);
 	}
 	if (arch_tensor(a, ROLE_QKV)) {
 		decoder_linear_back(d, grads, d->dnormed, d->dqkv, at.ld, x, ROLE_QKV, l, rows, false);
@@ -84,35 +96,81 @@ static void project_back(struct decoder *d, const struct layer *y, const float *
 	d->ops->hold(d->ops, NULL);
 }
 
-/* dmid: the gradient of the layer's middle. */
-static void attend_back(struct decoder *d, const struct layer *y, int l, const struct pack *p, const float *dmid,
-	float *grads)
-{
-	const struct arch *a = &d->m->arch;
-	const struct qkv at = decoder_qkv(a);
-	const struct attention sizes = decoder_attention(a, l);
-	const struct spans s = decoder_spans(p);
-	const struct input in = decoder_attention_input(a, y);
+/* ---- a layer, but for attention part by part */
 
-	half_back(d, d->dattended, dmid, y->attended, ROLE_OUT, ROLE_POST1, y->out1, y->post1, l, p->rows, grads);
-	d->ops->attend_backward(d->ops, d->dqkv + at.q, d->dqkv + at.k, d->dqkv + at.v, d->dattended, y->attended,
-		y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s, d->scratch);
-	decoder_turn(d, d->dqkv, l, p->rows, true);
-	project_back(d, y, decoder_read(d, &in, l, p->rows), l, p->rows, grads);
-	read_back(d, &in, l, p->rows, grads);
+struct back {
+	struct decoder *d;
+	const struct layer *y;
+	int l;
+	float *grads;
+};
+
+/* The MLP reads the layer's input in a parallel arch, whose gradient is then not that of the middle. */
+static void behind_attention(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	const struct back *b = arg;
+	struct decoder d;
+	struct layer y;
+	const float *dmid;
+
+	decoder_slice(b->d, b->y, from, slot, &d, &y);
+	dmid = d.m->arch.parallel ? d.dmid : d.dx;
+	if (d.m->arch.parallel)
+		memcpy(d.dmid, d.dx, sizeof *d.dx * (size_t)(n * d.m->arch.hidden));
+	mlp_back(&d, &y, b->l, n, b->grads);
+	half_back(&d, d.dattended, dmid, y.attended, ROLE_OUT, ROLE_POST1, y.out1, y.post1, b->l, n, b->grads);
+}
+
+static void before_attention(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	const struct back *b = arg;
+	struct decoder d;
+	struct layer y;
+
+	decoder_slice(b->d, b->y, from, slot, &d, &y);
+	const struct input in = decoder_attention_input(&d.m->arch, &y);
+
+	project_back(&d, &y, decoder_read(&d, &in, b->l, n), b->l, n, b->grads);
+	read_back(&d, &in, b->l, n);
+}
+
+/* An adapter's gradients are not made of parts. */
+static void each_part(struct back *b, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
+{
+	struct decoder *d = b->d;
+
+	memset(d->tiled, 0, sizeof d->tiled);
+	if (!d->columns) {
+		do_part(b, 0, d->pass_rows, 0);
+		return;
+	}
+	decoder_place_seen(d, half, d->pass_rows);
+	decoder_tile(d, half, b->l, true);
+	d->ops->each_part(d->ops, d->pass_rows, do_part, b);
+	decoder_sum_seen(d, b->grads, half, b->l);
 }
 
 /* d->dx: from the gradient of what the layer gave to that of what came in. */
 static void layer_back(struct decoder *d, const struct layer *y, int l, const struct pack *p, float *grads)
 {
-	const float *dmid = d->dx;
+	const struct arch *a = &d->m->arch;
+	const struct qkv at = decoder_qkv(a);
+	const struct attention sizes = decoder_attention(a, l);
+	const struct spans s = decoder_spans(p);
+	const struct input first = decoder_attention_input(a, y), second = decoder_mlp_input(a, y);
+	struct back b = {d, y, l, grads};
 
-	if (d->m->arch.parallel) { /* the MLP reads x, whose gradient is not that of the middle */
-		memcpy(d->dmid, d->dx, sizeof *d->dx * (size_t)(p->rows * d->m->arch.hidden));
-		dmid = d->dmid;
-	}
-	mlp_back(d, y, l, p->rows, grads);
-	attend_back(d, y, l, p, dmid, grads);
+	norm_sum(d, grads, d->dx, y->out2, y->post2, ROLE_POST2, l);
+	each_part(&b, 1, behind_attention);
+	norm_sum(d, grads, d->dnormed, second.x, second.stat, second.norm, l);
+	norm_sum(d, grads, a->parallel ? d->dmid : d->dx, y->out1, y->post1, ROLE_POST1, l);
+	d->ops->attend_backward(d->ops, d->dqkv + at.q, d->dqkv + at.k, d->dqkv + at.v, d->dattended, y->attended,
+		y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s, d->scratch);
+	decoder_turn(d, d->dqkv, l, p->rows, true);
+	norm_sum(d, grads, d->dqkv + at.q, y->raw, y->qstat, ROLE_QNORM, l);
+	norm_sum(d, grads, d->dqkv + at.k, y->raw + q_width(a), y->kstat, ROLE_KNORM, l);
+	each_part(&b, 0, before_attention);
+	norm_sum(d, grads, d->dnormed, first.x, first.stat, first.norm, l);
 }
 
 /* The head, chunk by chunk, its logits computed again unless all of them are still there. */
@@ -163,7 +221,8 @@ void decoder_backward(struct decoder *d, const struct pack *given, const struct 
 	const struct pack *p = d->is_split ? &d->split : given;
 
 	head_back(d, p, rows, dlogp, grads);
-	norm_back(d, grads, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
+	norm_sum(d, grads, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0);
+	norm_back(d, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
 	tell(d, listener, 2, 0);
 	for (int64_t l = a->layers - 1; l >= 0; l--) {
 		if (d->memory == DECODER_KEEP_INPUTS && l + 1 < a->layers)

@@ -208,29 +208,35 @@ static void behind_attention(void *arg, int64_t from, int64_t n, int64_t slot)
 }
 
 static const enum role before[] = {ROLE_Q, ROLE_K, ROLE_V, ROLE_QKV, ROLE_COUNT};
-static const enum role behind[] = {ROLE_OUT, ROLE_GATE, ROLE_UP, ROLE_DOWN, ROLE_COUNT};
+static const enum role behind[] = {ROLE_OUT, ROLE_UP, ROLE_GATE, ROLE_DOWN, ROLE_COUNT};
 const enum role *const decoder_halves[2] = {before, behind};
+
+void decoder_tile(struct decoder *d, int half, int l, bool turned)
+{
+	char *to = d->tiles;
+
+	for (const enum role *role = decoder_halves[half]; to && *role != ROLE_COUNT; role++) {
+		struct mat m = model_mat(d->m, *role, l);
+
+		if (m.data) {
+			d->ops->tile(d->ops, to, &m, turned);
+			d->tiled[*role] = to;
+			to += d->ops->tiles(d->ops, &m, turned);
+		}
+	}
+}
 
 /* Rows that are alone split outputs instead, and read each matrix once. */
 static void each_part(struct walk *w, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
 {
 	struct decoder *d = w->d;
-	char *to = d->tiles;
 
 	memset(d->tiled, 0, sizeof d->tiled);
 	if (d->alone) {
 		do_part(w, 0, d->pass_rows, 0);
 		return;
 	}
-	for (const enum role *role = decoder_halves[half]; to && *role != ROLE_COUNT; role++) {
-		struct mat m = model_mat(d->m, *role, w->l);
-
-		if (m.data) {
-			d->ops->tile(d->ops, to, &m);
-			d->tiled[*role] = to;
-			to += d->ops->tiles(d->ops, &m);
-		}
-	}
+	decoder_tile(d, half, w->l, false);
 	d->ops->each_part(d->ops, d->pass_rows, do_part, w);
 }
 
@@ -275,7 +281,7 @@ static void look_at_part(void *arg, int64_t from, int64_t n, int64_t slot)
 
 		some = l->w.out - i < LOGP_BLOCK ? l->w.out - i : LOGP_BLOCK;
 		w = mat_part(&l->w, i, some);
-		w.tiles = l->w.tiles ? (const char *)l->w.tiles + ops->tiles(ops, &passed) : NULL;
+		w.tiles = l->w.tiles ? (const char *)l->w.tiles + ops->tiles(ops, &passed, false) : NULL;
 		decoder_product(d, logits, some, x, &w, bias ? bias + l->at + i : NULL, n, false);
 		if (cap != 0)
 			ops->soft_cap(ops, logits, n * some, cap);
@@ -294,7 +300,7 @@ static void look_in_parts(struct decoder *d, const struct pack *p, struct logp_r
 		some = all.out - at < DECODER_HEAD ? all.out - at : DECODER_HEAD;
 		l.w = mat_part(&all, at, some);
 		if (d->head_tiles) {
-			ops->tile(ops, d->head_tiles, &l.w);
+			ops->tile(ops, d->head_tiles, &l.w, false);
 			l.w.tiles = d->head_tiles;
 		}
 		ops->each_part(ops, p->counted, look_at_part, &l);

@@ -23,6 +23,12 @@ struct layer {
 	float *out2, *post2;  /* the MLP's output before a norm, and its stat */
 };
 
+/* What a matrix's gradient is made of once all rows have been seen: gradients of its outputs, its inputs, and sums. */
+struct seen {
+	char *dy, *x;
+	float *bias;
+};
+
 struct decoder {
 	const struct model *m;
 	const struct ops *ops;
@@ -41,9 +47,12 @@ struct decoder {
 	/* Of a pass that generates: what its rows see and where they are kept; else NULL. */
 	const struct past *past;
 	bool alone; /* each row by itself, with its past */
-	int64_t pass_rows; /* of the pass that is on */
+	int64_t pass_rows; /* of the pass that is on, */
+	int64_t from;	   /* and those before this part */
 	char *tiles;	   /* of matrices that several parts read; each role's in tiled */
 	const void *tiled[ROLE_COUNT];
+	char *columns;	   /* of half a layer's gradients and inputs; NULL: gradients are made at once */
+	struct seen seen[ROLE_COUNT];
 	struct past *pasts;
 	size_t pasts_cap;
 	struct pack next;
@@ -88,8 +97,20 @@ struct spans decoder_spans(const struct pack *p);
 /* The sizes of a role's norm. That of queries or keys reads rows of y->raw and writes rows of y->qkv. */
 struct norm decoder_norm(const struct arch *a, enum role role);
 
-/* The matrices before attention and those behind it; each list ends with ROLE_COUNT. */
+/* The matrices before attention and those behind it, first readers first; each list ends with ROLE_COUNT. */
 extern const enum role *const decoder_halves[2];
+
+/* The first role of a half that reads what role does. */
+static inline enum role decoder_reader(enum role role)
+{
+	return role == ROLE_K || role == ROLE_V ? ROLE_Q : role == ROLE_GATE ? ROLE_UP : role;
+}
+
+/* Lays out the matrices of half a layer, for products with their inputs, or gradients of their outputs if turned. */
+void decoder_tile(struct decoder *d, int half, int l, bool turned);
+
+/* Places d->seen of half a layer in d->columns, for so many rows; returns bytes. */
+int64_t decoder_place_seen(struct decoder *d, int half, int64_t rows);
 
 /*
  * The decoder and a layer's buffers for the rows of a part, from from on, that a slot has (ops->each_part()). What of a
@@ -132,9 +153,15 @@ void decoder_product(const struct decoder *d, float *y, int64_t ldy, const float
 void decoder_linear(const struct decoder *d, float *y, int64_t ldy, const float *x, enum role role, int l,
 	int64_t rows, bool add);
 
-/* The gradients of the trained parameters, and dx, of its input; added if add. */
+/*
+ * The gradients of the trained parameters, and dx, of its input; added if add. Where there are d->columns, a matrix's
+ * gradient is made later, by decoder_sum_seen().
+ */
 void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
 	const float *x, enum role role, int l, int64_t rows, bool add);
+
+/* The gradients of the matrices of half a layer, from what was seen of all rows. */
+void decoder_sum_seen(const struct decoder *d, float *grads, int half, int l);
 
 /* Where a role's gradient begins; NULL where there is none, or it is not trained. */
 float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l, bool bias);

@@ -80,6 +80,71 @@ static void magnitude_back(const struct decoder *d, float *grads, const float *d
 			grads[t->grad_magnitude + (size_t)i] += dgain[i] / t->norms[i];
 }
 
+/* ---- gradients of matrices that are made of all rows at once, which come part by part */
+
+/* The next n bytes of d->columns, on a cache line. */
+static char *take(const struct decoder *d, int64_t *at, int64_t n)
+{
+	char *p = d->columns ? d->columns + *at : NULL;
+
+	*at += (n + 63) / 64 * 64;
+	return p;
+}
+
+int64_t decoder_place_seen(struct decoder *d, int half, int64_t rows)
+{
+	const struct ops *ops = d->ops;
+	int64_t at = 0;
+
+	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
+		struct mat w = model_mat(d->m, *role, 0);
+		struct seen *s = &d->seen[*role];
+		enum role first = decoder_reader(*role);
+
+		if (!w.data)
+			continue;
+		s->dy = take(d, &at, ops->columns(ops, w.out, rows));
+		s->x = first == *role ? take(d, &at, ops->columns(ops, w.in, rows)) : d->seen[first].x;
+		s->bias = NULL;
+		if (model_vector(d->m, *role, 0, true))
+			s->bias = (float *)(void *)take(d, &at, ops->sums(ops, rows) * w.out * (int64_t)sizeof(float));
+	}
+	return at;
+}
+
+static void see(const struct decoder *d, const float *dy, int64_t ldy, const float *x, enum role role, const struct mat *w,
+	int64_t rows)
+{
+	const struct ops *ops = d->ops;
+	const struct seen *s = &d->seen[role];
+
+	ops->lay_columns(ops, s->dy, dy, ldy, w->out, d->pass_rows, d->from, rows, w->in_first);
+	if (decoder_reader(role) == role)
+		ops->lay_columns(ops, s->x, x, w->in, w->in, d->pass_rows, d->from, rows, !w->in_first);
+	if (s->bias)
+		ops->sum_rows(ops, s->bias, dy, ldy, w->out, d->from, rows);
+}
+
+void decoder_sum_seen(const struct decoder *d, float *grads, int half, int l)
+{
+	const struct ops *ops = d->ops;
+
+	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
+		struct mat w = model_mat(d->m, *role, l);
+		const struct seen *s = &d->seen[*role];
+		float *dw = decoder_grad(d, grads, *role, l, false), *dbias = decoder_grad(d, grads, *role, l, true);
+
+		if (!w.data)
+			continue;
+		if (w.in_first)
+			ops->outer(ops, dw, s->x, w.in, s->dy, w.out, d->pass_rows);
+		else
+			ops->outer(ops, dw, s->dy, w.out, s->x, w.in, d->pass_rows);
+		if (dbias)
+			ops->linear_backward_w(ops, NULL, dbias, s->bias, w.out, NULL, 0, &w, ops->sums(ops, d->pass_rows));
+	}
+}
+
 void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,
 	const float *x, enum role role, int l, int64_t rows, bool add)
 {
@@ -88,9 +153,13 @@ void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const
 	struct adapter_part t;
 	const float *in;
 
+	w.tiles = d->tiled[role];
 	if (!adapter_of(d->m, role, l, &t)) {
-		ops->linear_backward_w(ops, decoder_grad(d, grads, role, l, false), decoder_grad(d, grads, role, l, true),
-			dy, ldy, x, w.in, &w, rows);
+		if (d->columns)
+			see(d, dy, ldy, x, role, &w, rows);
+		else
+			ops->linear_backward_w(ops, decoder_grad(d, grads, role, l, false),
+				decoder_grad(d, grads, role, l, true), dy, ldy, x, w.in, &w, rows);
 		ops->linear_backward_x(ops, dx, w.in, dy, ldy, &w, rows, add);
 		return;
 	}

@@ -35,7 +35,7 @@ typedef void multiply_lines(int64_t m, int64_t n, int64_t k, const void *a, int6
 /* How a processor multiplies matrices: from operands laid out in lines, which are rows of the left, columns of the right. */
 struct multiplier {
 	size_t size;   /* of a number: floats, or BF16 */
-	int64_t rows;  /* of the left operand that are multiplied together: best is a multiple of it */
+	int64_t rows;  /* of the left operand that are multiplied together: best is a multiple of it; parts are */
 	int64_t lines; /* that lie together in a right operand: the next so many come after so many times ldt numbers */
 	int64_t deep;  /* a line's numbers are made up to a multiple of it */
 	bool as_is;    /* a left operand is rows of floats: what has such rows need not be laid out */

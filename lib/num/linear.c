@@ -44,6 +44,14 @@ static int64_t lines_of(const struct multiplier *m, size_t bytes, int64_t k, int
 	return least(n, fit > some ? fit : some);
 }
 
+/* How many of n lines that lie across are laid out together, by as many threads as there are. */
+static int64_t strip(int64_t n)
+{
+	int64_t strips = round_up((n + COLUMNS - 1) / COLUMNS, omp_get_max_threads());
+
+	return round_up((n - 1) / strips + 1, LINES);
+}
+
 /* ---- operands */
 
 struct operand {
@@ -115,7 +123,7 @@ static bool reserve(const struct multiplier *m, struct operand *o, int64_t lines
 static bool make(const struct multiplier *m, struct operand *o, const float *x, int64_t ld, int64_t n, int64_t k, bool rows,
 	bool right)
 {
-	int64_t threads = omp_get_max_threads(), some = LINES;
+	int64_t some = rows ? LINES : strip(n);
 	char *to;
 
 	if (o->of == x && o->n == n && o->k == k && o->ld == ld)
@@ -123,8 +131,6 @@ static bool make(const struct multiplier *m, struct operand *o, const float *x, 
 	if (!reserve(m, o, n, k))
 		return false;
 	to = o->data;
-	if (!rows)
-		some = round_up((n - 1) / (round_up((n + COLUMNS - 1) / COLUMNS, threads)) + 1, LINES);
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i += some)
 		m->lay_out(to + size_of(m, i, k), depth(m, k), x + (rows ? i * ld : i), ld, least(some, n - i), k, rows, right);
@@ -139,19 +145,23 @@ struct lines {
 	int64_t at, k;
 };
 
+/* n of them from line on, which are floats. */
+static void make_float_lines(const struct ops *ops, char *to, const struct lines *s, int64_t line, int64_t n)
+{
+	int64_t all = mat_columns(s->w);
+	const float *x = (const float *)s->w->data + (s->rows ? line * all + s->at : s->at * all + line);
+
+	ops->multiplier->lay_out(to, depth(ops->multiplier, s->k), x, all, n, s->k, s->rows, true);
+}
+
 /* LINES of them from line on, or the last n. */
 static void make_lines(const struct ops *ops, char *to, const struct lines *s, int64_t line, int64_t n)
 {
 	enum { SOME = 4 * MAT_BLOCK };
 	const struct multiplier *m = ops->multiplier;
 	float part[SOME * LINES] __attribute__((aligned(64)));
-	int64_t all = mat_columns(s->w), end = s->at + s->k, ldt = depth(m, s->k);
+	int64_t end = s->at + s->k, ldt = depth(m, s->k);
 
-	if (s->w->type == MAT_F32) {
-		m->lay_out(to, ldt, (const float *)s->w->data + (s->rows ? line * all + s->at : s->at * all + line), all, n, s->k,
-			s->rows, true);
-		return;
-	}
 	for (int64_t l = s->at; l < end; l += SOME, to += (size_t)(SOME * m->lines) * m->size) {
 		int64_t some = least(SOME, end - l), ld = s->rows ? SOME : LINES;
 
@@ -164,19 +174,51 @@ static void make_lines(const struct ops *ops, char *to, const struct lines *s, i
 /* All n from from on. */
 static void make_all_lines(const struct ops *ops, char *to, const struct lines *s, int64_t from, int64_t n)
 {
+	bool floats = s->w->type == MAT_F32;
+	int64_t some = floats && !s->rows ? strip(n) : LINES;
+
 #pragma omp parallel for schedule(dynamic)
-	for (int64_t j = 0; j < n; j += LINES)
-		make_lines(ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(LINES, n - j));
+	for (int64_t j = 0; j < n; j += some)
+		(floats ? make_float_lines : make_lines)(ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(some, n - j));
 }
 
-int64_t linear_tiles(const struct ops *ops, const struct mat *w)
+/* All of it: its outputs, or its inputs if turned. */
+static struct lines lines_in(const struct mat *w, bool turned)
 {
-	return ops->multiplier ? (int64_t)size_of(ops->multiplier, round_up(w->out, LINES), w->in) : 0;
+	return (struct lines){w, w->in_first == turned, 0, turned ? w->out : w->in};
 }
 
-void linear_tile(const struct ops *ops, void *to, const struct mat *w)
+int64_t linear_tiles(const struct ops *ops, const struct mat *w, bool turned)
 {
-	make_all_lines(ops, to, &(struct lines){w, !w->in_first, 0, w->in}, 0, w->out);
+	int64_t n = turned ? w->in : w->out;
+
+	return ops->multiplier ? (int64_t)size_of(ops->multiplier, round_up(n, LINES), lines_in(w, turned).k) : 0;
+}
+
+void linear_tile(const struct ops *ops, void *to, const struct mat *w, bool turned)
+{
+	struct lines s = lines_in(w, turned);
+
+	make_all_lines(ops, to, &s, 0, turned ? w->in : w->out);
+}
+
+int64_t linear_columns(const struct ops *ops, int64_t n, int64_t rows)
+{
+	return ops->multiplier ? (int64_t)size_of(ops->multiplier, round_up(n, LINES), rows) : 0;
+}
+
+/* An operand's bytes before a number of its first lines. */
+static size_t skip(const struct multiplier *m, int64_t k, bool right)
+{
+	return (size_t)(m->as_is && !right ? k : k * m->lines) * m->size;
+}
+
+void linear_lay_columns(const struct ops *ops, void *to, const float *x, int64_t ldx, int64_t n, int64_t rows, int64_t from,
+	int64_t some, bool right)
+{
+	const struct multiplier *m = ops->multiplier;
+
+	m->lay_out((char *)to + skip(m, from, right), depth(m, rows), x, ldx, n, some, false, right);
 }
 
 /* ---- products */
@@ -202,8 +244,8 @@ static bool by_lines(const struct ops *ops, int64_t rows, const float *a, int64_
 {
 	const struct multiplier *by = ops->multiplier;
 	int64_t n = turned ? w->in : w->out, k = turned ? w->out : w->in;
-	struct lines s = {w, w->in_first == turned, 0, k > 2 * DEEP ? DEEP : k};
-	int64_t step = lines_of(by, CHUNK, s.k, n, LINES);
+	struct lines s = lines_in(w, turned);
+	int64_t step;
 	const char *left = (const char *)a;
 
 	if (!by->as_is) {
@@ -212,14 +254,16 @@ static bool by_lines(const struct ops *ops, int64_t rows, const float *a, int64_
 		left = mine.left.data;
 		lda = depth(by, k);
 	}
-	if (w->tiles && !turned) {
+	if (w->tiles) {
 		multiply(by, rows, n, k, left, lda, w->tiles, c, ldc, add);
 		return true;
 	}
+	s.k = k > 2 * DEEP ? DEEP : k;
+	step = lines_of(by, CHUNK, s.k, n, LINES);
 	if (!reserve(by, &mine.weights, step, s.k))
 		return false;
 	for (; s.at < k; s.at += s.k) {
-		const char *part = left + (size_t)(s.at * (by->as_is ? 1 : by->lines)) * by->size;
+		const char *part = left + skip(by, s.at, false);
 
 		s.k = least(s.k, k - s.at);
 		for (int64_t from = 0; from < n; from += step) {
@@ -276,6 +320,12 @@ static bool outer_by_lines(const struct multiplier *by, float *c, const float *a
 		multiply(by, high, n, rows, mine.turned.data, depth(by, rows), mine.right.data, c + from * n, n, true);
 	}
 	return true;
+}
+
+void linear_outer_of(const struct ops *ops, float *c, const void *left, int64_t m, const void *right, int64_t n,
+	int64_t rows)
+{
+	multiply(ops->multiplier, m, n, rows, left, depth(ops->multiplier, rows), right, c, n, true);
 }
 
 void linear_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,

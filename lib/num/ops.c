@@ -51,16 +51,17 @@ static void hold(const struct ops *ops, const float *x)
 static int64_t part_rows(const struct ops *ops, int64_t rows)
 {
 	const struct multiplier *m = ops->multiplier;
-	int64_t most = m ? PART_BYTES / (int64_t)m->size : rows, threads = omp_get_max_threads(), parts, even;
+	int64_t most = m ? PART_BYTES / (int64_t)m->size : rows, threads = omp_get_max_threads(), parts, even, fewest;
 
 	if (rows <= PART_LEAST || !m)
 		return rows;
 	parts = ((rows + most - 1) / most + threads - 1) / threads * threads;
 	even = ((rows + parts - 1) / parts + m->rows - 1) / m->rows * m->rows;
-	return even < PART_LEAST ? PART_LEAST : even;
+	fewest = (PART_LEAST + m->rows - 1) / m->rows * m->rows;
+	return even < fewest ? fewest : even;
 }
 
-/* Parts are a thread's share of the rows, made up to a multiple, or PART_LEAST. */
+/* Parts are a thread's share of the rows or PART_LEAST, made up to a multiple. */
 static int64_t room(const struct ops *ops, int64_t rows)
 {
 	int64_t threads = omp_get_max_threads(), least_room = threads * PART_LEAST;
@@ -117,6 +118,28 @@ static void linear_backward_w(const struct ops *ops, float *dw, float *dbias, co
 			ops->kernels->add(dbias, dy + r * ldy, 1, from, least(from + COLUMNS, w->out));
 }
 
+static int64_t sums(const struct ops *ops, int64_t rows)
+{
+	int64_t some = ops->multiplier ? ops->multiplier->rows : ROWS;
+
+	return (rows + some - 1) / some;
+}
+
+/* Parts begin at a multiple of the rows that are summed together. */
+static void sum_rows(const struct ops *ops, float *to, const float *x, int64_t ldx, int64_t n, int64_t from, int64_t some)
+{
+	int64_t together = ops->multiplier ? ops->multiplier->rows : ROWS;
+
+	for (int64_t r = 0; r < some; r++) {
+		float *sum = to + (from + r) / together * n;
+
+		if (r % together == 0)
+			memcpy(sum, x + r * ldx, sizeof *sum * (size_t)n);
+		else
+			ops->kernels->add(sum, x + r * ldx, 1, 0, n);
+	}
+}
+
 /* y[columns] += scale * a stored row of w, a block at a time. */
 static void add_row(const struct ops *ops, float *y, const struct mat *w, int64_t row, float scale)
 {
@@ -171,15 +194,17 @@ static void norm_forward(const struct ops *ops, float *y, float *stat, const flo
 		ops->kernels->norm_forward(y, stat, x, gain, bias, r, least(r + ROWS, rows), s);
 }
 
-/* Gain and bias first: dx may take dy's place. */
-static void norm_backward(const struct ops *ops, float *dx, float *dgain, float *dbias, const float *dy,
-	const float *x, const float *stat, const float *gain, int64_t rows, const struct norm *s, bool add)
+static void norm_backward_w(const struct ops *ops, float *dgain, float *dbias, const float *dy, const float *x,
+	const float *stat, int64_t rows, const struct norm *s)
 {
-	if (dgain || dbias) {
 #pragma omp parallel for
-		for (int64_t c = 0; c < s->n; c += COLUMNS)
-			ops->kernels->norm_backward_w(dgain, dbias, dy, x, stat, c, least(c + COLUMNS, s->n), rows, s);
-	}
+	for (int64_t c = 0; c < s->n; c += COLUMNS)
+		ops->kernels->norm_backward_w(dgain, dbias, dy, x, stat, c, least(c + COLUMNS, s->n), rows, s);
+}
+
+static void norm_backward_x(const struct ops *ops, float *dx, const float *dy, const float *x, const float *stat,
+	const float *gain, int64_t rows, const struct norm *s, bool add)
+{
 #pragma omp parallel for
 	for (int64_t r = 0; r < rows; r += ROWS)
 		ops->kernels->norm_backward_x(dx, dy, x, stat, gain, r, least(r + ROWS, rows), s, add);
@@ -499,7 +524,8 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 	{ \
 		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, room, \
 			each_part, linear_backward_x, mat_load, \
-			linear_backward_w, embed_forward, embed_backward, norm_forward, norm_backward, rope, attend_scratch, attend_forward, \
+			linear_backward_w, linear_columns, linear_lay_columns, linear_outer_of, sums, sum_rows, embed_forward, \
+			embed_backward, norm_forward, norm_backward_w, norm_backward_x, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_add, logp_end, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}
@@ -513,7 +539,7 @@ static const struct ops reference = TABLE("reference", &kernels_reference, NULL)
 extern void half_tiles_v4(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
 static const struct multiplier amx = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_amx},
-	pairs = {sizeof(uint16_t), HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_pairs};
+	pairs = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_pairs};
 static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, &multiplier_v3),
 	cpu_v4 = TABLE("cpu-v4", &kernels_v4, &multiplier_v4), half_amx = TABLE("half-amx", &kernels_v4, &amx),
 	half_pairs = TABLE("half-pairs", &kernels_v4, &pairs);

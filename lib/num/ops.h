@@ -42,7 +42,7 @@ struct mat {
 	bool in_first;
 	enum mat_type type;
 	const float *scale; /* of the blocks, row by row */
-	const void *tiles; /* what ops->tile() made of it, unless NULL */
+	const void *tiles; /* what ops->tile() made of it for the product to come, unless NULL */
 };
 
 static inline int64_t mat_rows(const struct mat *w) /* as stored */
@@ -230,11 +230,11 @@ struct ops {
 	void (*hold)(const struct ops *ops, const float *x);
 
 	/*
-	 * Lays w out as linear_forward() needs it, tiles() bytes on a cache line, which w->tiles may point to while w does
-	 * not change. A backend that reads matrices as they are has 0 of them.
+	 * Lays w out as linear_forward() needs it, or linear_backward_x() if turned: tiles() bytes on a cache line, which
+	 * w->tiles may point to while w does not change. A backend that reads matrices as they are has 0 of them.
 	 */
-	int64_t (*tiles)(const struct ops *ops, const struct mat *w);
-	void (*tile)(const struct ops *ops, void *to, const struct mat *w);
+	int64_t (*tiles)(const struct ops *ops, const struct mat *w, bool turned);
+	void (*tile)(const struct ops *ops, void *to, const struct mat *w, bool turned);
 
 	/*
 	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
@@ -259,6 +259,22 @@ struct ops {
 	void (*linear_backward_w)(const struct ops *ops, float *dw, float *dbias, const float *dy,
 		int64_t ldy, const float *x, int64_t ldx, const struct mat *w, int64_t rows);
 
+	/*
+	 * What linear_backward_w() does, with rows that come part by part, as each_part() has them. Of a matrix of n columns
+	 * and so many rows, columns() bytes on a cache line hold what outer() needs (none: the backend cannot do that),
+	 * and lay_columns() puts some rows from from on there, the first of which is at x. Then dw[m, n] += left
+	 * transposed times right. sums() rows of n floats hold sums over a few rows each, and sum_rows() puts those of a
+	 * part there: their sum, over all parts, is that of all rows, the same at any number of threads.
+	 */
+	int64_t (*columns)(const struct ops *ops, int64_t n, int64_t rows);
+	void (*lay_columns)(const struct ops *ops, void *to, const float *x, int64_t ldx, int64_t n, int64_t rows, int64_t from,
+		int64_t some, bool right);
+	void (*outer)(const struct ops *ops, float *dw, const void *left, int64_t m, const void *right, int64_t n,
+		int64_t rows);
+	int64_t (*sums)(const struct ops *ops, int64_t rows);
+	void (*sum_rows)(const struct ops *ops, float *sums, const float *x, int64_t ldx, int64_t n, int64_t from,
+		int64_t some);
+
 	/* x[rows, n] = scale * table[id] + places[pos]; places without data: none. Neither is in_first. */
 	void (*embed_forward)(const struct ops *ops, float *x, const struct mat *table, float scale,
 		const struct mat *places, const int32_t *id, const int32_t *pos, int64_t rows);
@@ -272,10 +288,13 @@ struct ops {
 	void (*norm_forward)(const struct ops *ops, float *y, float *stat, const float *x,
 		const float *gain, const float *bias, int64_t rows, const struct norm *sizes);
 
-	/* dx is added to if add, otherwise set, and may then be dy itself; dgain and dbias (either may be NULL) += ... */
-	void (*norm_backward)(const struct ops *ops, float *dx, float *dgain, float *dbias,
-		const float *dy, const float *x, const float *stat, const float *gain, int64_t rows,
-		const struct norm *sizes, bool add);
+	/* dgain and dbias (either may be NULL) += ... */
+	void (*norm_backward_w)(const struct ops *ops, float *dgain, float *dbias, const float *dy, const float *x,
+		const float *stat, int64_t rows, const struct norm *sizes);
+
+	/* dx is added to if add, otherwise set, and may then be dy itself. */
+	void (*norm_backward_x)(const struct ops *ops, float *dx, const float *dy, const float *x, const float *stat,
+		const float *gain, int64_t rows, const struct norm *sizes, bool add);
 
 	/*
 	 * Turns rows of x, ld floats apart, in place. turn[rows][half][2] holds the cosines and sines of

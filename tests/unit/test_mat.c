@@ -164,15 +164,62 @@ static void check_rows_alone(const struct ops *ops, bool apart, const float *got
 	free(alone);
 }
 
-static void by_tiles(const struct ops *ops, float *y, const float *x, struct mat w, int64_t rows)
+static void by_tiles(const struct ops *ops, bool turned, float *y, const float *x, struct mat w, int64_t rows)
 {
-	void *tiles = aligned_alloc(64, (size_t)ops->tiles(ops, &w));
+	void *tiles = aligned_alloc(64, (size_t)ops->tiles(ops, &w, turned));
 
 	assert_non_null(tiles);
-	ops->tile(ops, tiles, &w);
+	ops->tile(ops, tiles, &w, turned);
 	w.tiles = tiles;
-	ops->linear_forward(ops, y, w.out, x, w.in, &w, NULL, rows, false);
+	if (turned)
+		ops->linear_backward_x(ops, y, w.in, x, w.out, &w, rows, false);
+	else
+		ops->linear_forward(ops, y, w.out, x, w.in, &w, NULL, rows, false);
 	free(tiles);
+}
+
+struct columns {
+	const struct ops *ops;
+	int64_t rows, m, n;
+	const float *a, *b;
+	void *left, *right;
+	float *sums;
+};
+
+static void lay_part(void *arg, int64_t from, int64_t some, int64_t slot)
+{
+	const struct columns *c = arg;
+
+	(void)slot;
+	c->ops->lay_columns(c->ops, c->left, c->a + from * c->m, c->m, c->m, c->rows, from, some, false);
+	c->ops->lay_columns(c->ops, c->right, c->b + from * c->n, c->n, c->n, c->rows, from, some, true);
+	c->ops->sum_rows(c->ops, c->sums, c->b + from * c->n, c->n, c->n, from, some);
+}
+
+/* What linear_backward_w() makes, to the bit, of rows that come in parts. */
+static void check_parts(const struct ops *ops, const float *dw, const float *dy, const float *x, const struct mat *w,
+	int64_t rows)
+{
+	bool first = w->in_first;
+	struct columns c = {ops, rows, first ? w->in : w->out, first ? w->out : w->in, first ? x : dy, first ? dy : x,
+		NULL, NULL, NULL};
+	struct mat sum = {NULL, c.n, c.m, false, MAT_F32, NULL, NULL};
+	float *got = calloc((size_t)(c.m * c.n), sizeof *got), *bias = calloc((size_t)c.n, sizeof *bias),
+	      *want = calloc((size_t)c.n, sizeof *want);
+
+	c.left = aligned_alloc(64, (size_t)ops->columns(ops, c.m, rows));
+	c.right = aligned_alloc(64, (size_t)ops->columns(ops, c.n, rows));
+	c.sums = malloc((size_t)(ops->sums(ops, rows) * c.n) * sizeof *c.sums);
+	assert_true(got && bias && want && c.left && c.right && c.sums);
+	ops->each_part(ops, rows, lay_part, &c);
+	ops->outer(ops, got, c.left, c.m, c.right, c.n, rows);
+	assert_memory_equal(got, dw, sizeof *got * (size_t)(c.m * c.n));
+	ops->linear_backward_w(ops, NULL, bias, c.sums, c.n, NULL, 0, &sum, ops->sums(ops, rows));
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t i = 0; i < c.n; i++)
+			want[i] += c.b[r * c.n + i];
+	check_close("sums", bias, want, c.n, 1e-5);
+	free(got), free(bias), free(want), free(c.left), free(c.right), free(c.sums);
 }
 
 /* Products by ops are those by plain, of operands rounded to BF16 if ops multiplies those, at any number of threads. */
@@ -202,8 +249,13 @@ static void products_by(const struct ops *ops, const struct ops *plain, const in
 			ops->linear_forward(ops, y3, out, x, in, &m.w, NULL, rows, false);
 			ops->hold(ops, NULL);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
-			by_tiles(ops, y3, x, m.w, rows);
+			by_tiles(ops, false, y3, x, m.w, rows);
 			assert_memory_equal(y3, y2, (size_t)(rows * out) * sizeof *y3);
+			by_tiles(ops, true, dx, dy, m.w, rows);
+			assert_memory_equal(dx, dx2, (size_t)(rows * in) * sizeof *dx);
+			omp_set_num_threads(1 + (int)s % 3);
+			check_parts(ops, dw2, dy, x, &m.w, rows);
+			omp_set_num_threads(1);
 			check_rows_alone(ops, false, y3, x, &m.w, rows);
 			ops->linear_apart(ops, y3, out, x, in, &m.w, NULL, rows, false);
 			check_rows_alone(ops, true, y3, x, &m.w, rows);
