@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "model/decoder_impl.h"
 
-/* Logits that exist at a time, in floats: 128 MiB. */
+/* Logits of a pass that generates that exist at a time, in floats: 128 MiB. */
 #define LOGITS ((int64_t)1 << 25)
 
 /* Hands out the block; without one, only counts. */
@@ -150,26 +150,32 @@ static void lay_out_tiles(struct decoder *d, struct placer *p)
 	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 }
 
-/* Room for what half a layer's gradients are made of; an adapter's are not made that way. */
-static void lay_out_columns(struct decoder *d, struct placer *p, int64_t rows)
+/* Room for what the gradients of half a layer, or of the head, are made of; an adapter's are not made that way. */
+static void lay_out_columns(struct decoder *d, struct placer *p, int64_t rows, int64_t counted)
 {
 	bool used = decoder_trains(d) && !d->m->adapter && d->ops->columns(d->ops, 1, rows) > 0;
-	int64_t most = used ? larger(decoder_place_seen(d, 0, rows), decoder_place_seen(d, 1, rows)) : 0;
+	int64_t most = 0;
 
+	if (used)
+		most = larger(decoder_look_columns(d, counted),
+			larger(decoder_place_seen(d, 0, rows), decoder_place_seen(d, 1, rows)));
 	d->columns = (char *)place(p, most / (int64_t)sizeof(float), used);
 }
 
 static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
 {
 	const struct arch *a = &d->m->arch;
-	bool by_parts = d->memory == DECODER_FORGET;
+	bool by_parts = d->memory != DECODER_NEXT;
 	struct mat w = model_head(d->m), part = mat_part(&w, 0, w.out < DECODER_HEAD ? w.out : DECODER_HEAD);
+	struct mat block = mat_part(&w, 0, w.out < LOGP_BLOCK ? w.out : LOGP_BLOCK);
 	int64_t tiles = d->ops->tiles(d->ops, &part, false) / (int64_t)sizeof(float);
+	int64_t turned = d->ops->tiles(d->ops, &block, true) / (int64_t)sizeof(float) * (DECODER_HEAD / LOGP_BLOCK);
 
 	d->head = place(p, counted * a->hidden, true);
 	d->logits = place(p, by_parts ? d->ops->room(d->ops, counted) * LOGP_BLOCK : chunk_of(a, counted) * a->vocab, true);
 	d->sums = (struct logp_sums *)(void *)place(p, counted * (int64_t)(sizeof *d->sums / sizeof(float)), by_parts);
 	d->head_tiles = (char *)place(p, tiles, by_parts && tiles > 0);
+	d->head_turned = (char *)place(p, turned, decoder_trains(d) && turned > 0);
 }
 
 static void lay_out_adapter(struct decoder *d, struct placer *p, int64_t rows)
@@ -220,7 +226,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	list_gradients(g, d);
 	for (int i = 0; i < GRADIENTS; i++)
 		*g[i].at = place(&p, parts * g[i].width, g[i].used);
-	lay_out_columns(d, &p, rows);
+	lay_out_columns(d, &p, rows, counted);
 	d->dhead = place(&p, counted * a->hidden, train);
 	lay_out_adapter(d, &p, parts);
 	return p.at;

@@ -173,29 +173,6 @@ static void layer_back(struct decoder *d, const struct layer *y, int l, const st
 	norm_sum(d, grads, d->dnormed, first.x, first.stat, first.norm, l);
 }
 
-/* The head, chunk by chunk, its logits computed again unless all of them are still there. */
-static void head_back(struct decoder *d, const struct pack *p, const struct logp_row *rows, const float *dlogp,
-	float *grads)
-{
-	const struct arch *a = &d->m->arch;
-	const struct ops *ops = d->ops;
-	struct mat w = model_head(d->m);
-	float *dw = decoder_grad(d, grads, a->tied ? ROLE_EMBED : ROLE_HEAD, 0, false);
-	float *dbias = decoder_grad(d, grads, ROLE_HEAD, 0, true);
-
-	for (int64_t i = 0; i < p->counted; i += d->chunk) {
-		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
-
-		if (p->counted > d->chunk)
-			decoder_logits(d, i, n);
-		ops->logp_backward(ops, d->logits, rows + i, dlogp + i, p->target + i, n, a->vocab, a->logit_cap);
-		ops->linear_backward_w(ops, dw, dbias, d->logits, a->vocab, d->head + i * a->hidden, a->hidden, &w, n);
-		ops->linear_backward_x(ops, d->dhead + i * a->hidden, a->hidden, d->logits, a->vocab, &w, n, false);
-	}
-	memset(d->dnormed, 0, sizeof *d->dnormed * (size_t)(p->rows * a->hidden));
-	ops->scatter(ops, d->dnormed, d->dhead, p->row, p->counted, a->hidden);
-}
-
 /* Tells the listener of the parameters that place says: 0 before the layers, 1 layer l, 2 behind them. */
 static void tell(const struct decoder *d, const struct decoder_listener *listener, int place, int l)
 {
@@ -220,7 +197,9 @@ void decoder_backward(struct decoder *d, const struct pack *given, const struct 
 	const struct arch *a = &d->m->arch;
 	const struct pack *p = d->is_split ? &d->split : given;
 
-	head_back(d, p, rows, dlogp, grads);
+	decoder_look_back(d, p, rows, dlogp, grads);
+	memset(d->dnormed, 0, sizeof *d->dnormed * (size_t)(p->rows * a->hidden));
+	d->ops->scatter(d->ops, d->dnormed, d->dhead, p->row, p->counted, a->hidden);
 	norm_sum(d, grads, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0);
 	norm_back(d, d->dx, d->dnormed, d->last, d->last_stat, ROLE_NORM, 0, p->rows, false);
 	tell(d, listener, 2, 0);

@@ -249,65 +249,6 @@ void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack 
 	each_part(&w, 1, behind_attention);
 }
 
-void decoder_logits(struct decoder *d, int64_t first, int64_t n)
-{
-	const struct arch *a = &d->m->arch;
-	struct mat w = model_head(d->m);
-
-	decoder_product(d, d->logits, w.out, d->head + first * w.in, &w, model_vector(d->m, ROLE_HEAD, 0, true), n, false);
-	if (a->logit_cap != 0)
-		d->ops->soft_cap(d->ops, d->logits, n * w.out, a->logit_cap);
-}
-
-/* ---- log-probs without keeping logits: a part's rows by a block of outputs, which it looks at in its cache */
-
-struct looking {
-	const struct decoder *d;
-	const struct pack *p;
-	struct mat w; /* outputs from at on, laid out */
-	int64_t at;
-};
-
-static void look_at_part(void *arg, int64_t from, int64_t n, int64_t slot)
-{
-	const struct looking *l = arg;
-	const struct decoder *d = l->d;
-	const struct ops *ops = d->ops;
-	const float *bias = model_vector(d->m, ROLE_HEAD, 0, true), *x = d->head + from * l->w.in;
-	float *logits = d->logits + slot * ops->part(ops, l->p->counted) * LOGP_BLOCK, cap = d->m->arch.logit_cap;
-
-	for (int64_t i = 0, some; i < l->w.out; i += some) {
-		struct mat passed = mat_part(&l->w, 0, i), w;
-
-		some = l->w.out - i < LOGP_BLOCK ? l->w.out - i : LOGP_BLOCK;
-		w = mat_part(&l->w, i, some);
-		w.tiles = l->w.tiles ? (const char *)l->w.tiles + ops->tiles(ops, &passed, false) : NULL;
-		decoder_product(d, logits, some, x, &w, bias ? bias + l->at + i : NULL, n, false);
-		if (cap != 0)
-			ops->soft_cap(ops, logits, n * some, cap);
-		ops->logp_add(ops, d->sums + from, logits, l->p->target + from, n, l->at + i, some);
-	}
-}
-
-static void look_in_parts(struct decoder *d, const struct pack *p, struct logp_row *rows)
-{
-	const struct ops *ops = d->ops;
-	struct mat all = model_head(d->m);
-
-	for (int64_t at = 0, some; at < all.out; at += some) {
-		struct looking l = {.d = d, .p = p, .at = at};
-
-		some = all.out - at < DECODER_HEAD ? all.out - at : DECODER_HEAD;
-		l.w = mat_part(&all, at, some);
-		if (d->head_tiles) {
-			ops->tile(ops, d->head_tiles, &l.w, false);
-			l.w.tiles = d->head_tiles;
-		}
-		ops->each_part(ops, p->counted, look_at_part, &l);
-	}
-	ops->logp_end(ops, rows, d->sums, p->target, p->counted, all.out);
-}
-
 int decoder_check(const struct decoder *d, const struct pack *p, struct err *err)
 {
 	const struct arch *a = &d->m->arch;
@@ -386,22 +327,12 @@ void decoder_walk(struct decoder *d, const struct pack *p)
 
 int decoder_forward(struct decoder *d, const struct pack *given, struct logp_row *rows, struct err *err)
 {
-	const struct arch *a = &d->m->arch;
 	const struct pack *p = decoder_check(d, given, err) ? NULL : choose_pack(d, given, err);
 
 	if (!p || decoder_reserve(d, p->rows, p->counted, p->longest, err))
 		return -1;
 	decoder_walk(d, p);
-	d->ops->gather(d->ops, d->head, d->normed, p->row, p->counted, a->hidden);
-	if (d->memory == DECODER_FORGET) {
-		look_in_parts(d, p, rows);
-		return 0;
-	}
-	for (int64_t i = 0; i < p->counted; i += d->chunk) {
-		int64_t n = p->counted - i < d->chunk ? p->counted - i : d->chunk;
-
-		decoder_logits(d, i, n);
-		d->ops->logp_forward(d->ops, rows + i, d->logits, p->target + i, n, a->vocab);
-	}
+	d->ops->gather(d->ops, d->head, d->normed, p->row, p->counted, d->m->arch.hidden);
+	decoder_look(d, p, rows);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * What the decoder's files share: decoder.c (memory), decoder_forward.c, decoder_next.c, decoder_backward.c,
- * decoder_linear.c.
+ * decoder_linear.c, decoder_head.c.
  */
 #ifndef MODEL_DECODER_IMPL_H
 #define MODEL_DECODER_IMPL_H
@@ -38,9 +38,10 @@ struct decoder {
 	struct layer *layer; /* [layers], or one for all; with DECODER_KEEP_INPUTS they share all but x */
 	float *turn[2];      /* [rows, dim / 2, 2] cosines and sines of each rotation */
 	float *last, *last_stat, *normed, *acted;
-	float *head, *logits; /* [counted, hidden] inputs of the head; [chunk, vocab], or each slot's [part, LOGP_BLOCK] */
-	struct logp_sums *sums;	 /* [counted], if logits are looked at part by part */
-	char *head_tiles;	 /* of DECODER_HEAD outputs */
+	float *head, *logits; /* [counted, hidden] inputs of the head; each slot's [part, LOGP_BLOCK], or [chunk, vocab] */
+	struct logp_sums *sums;	 /* [counted] */
+	char *head_tiles;	 /* of DECODER_HEAD outputs, */
+	char *head_turned;	 /* and by LOGP_BLOCK of them */
 	float *dx, *dmid, *dout; /* gradients of a layer's ends, of its middle if that is another, of what a norm took */
 	float *dnormed, *dattended, *dqkv, *dgate, *dup, *dhead;
 	float *scratch;
@@ -126,8 +127,6 @@ struct input {
 	float *stat;
 };
 
-#define DECODER_HEAD (8 * LOGP_BLOCK) /* outputs of the head that are laid out at a time */
-
 struct input decoder_attention_input(const struct arch *a, const struct layer *y);
 struct input decoder_mlp_input(const struct arch *a, const struct layer *y);
 
@@ -169,7 +168,18 @@ float *decoder_grad(const struct decoder *d, float *grads, enum role role, int l
 /* A layer's forward pass, once its x is there: all that its backward pass needs; out = y, unless NULL. */
 void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack *p, float *out);
 
-/* d->logits: those of the counted tokens from first, n of them. */
+/* d->logits: those of the counted tokens from first, n of them; of a pass that generates. */
 void decoder_logits(struct decoder *d, int64_t first, int64_t n);
+
+#define DECODER_HEAD (8 * LOGP_BLOCK) /* outputs of the head that are laid out at a time */
+
+/* The log-probs of d->head's rows. */
+void decoder_look(struct decoder *d, const struct pack *p, struct logp_row *rows);
+
+/* d->dhead, and the gradients of the head's own parameters. */
+void decoder_look_back(struct decoder *d, const struct pack *p, const struct logp_row *rows, const float *dlogp, float *grads);
+
+/* Bytes of d->columns that it needs. */
+int64_t decoder_look_columns(const struct decoder *d, int64_t counted);
 
 #endif

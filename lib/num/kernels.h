@@ -172,8 +172,8 @@ struct kernels {
 
 	/* n logits of a row, LOGP_BLOCK at most. */
 	void (*logp_add)(struct logp_sums *s, const float *z, int32_t target, int64_t at, int64_t n);
-	void (*logp_backward)(float *logits, const struct logp_row *rows, const float *dlogp,
-		const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap);
+	/* n logits of a row; target may lie outside. */
+	void (*logp_backward)(float *z, const struct logp_row *row, float dlogp, int64_t target, int64_t n, float cap);
 
 	/* Rows of n numbers. */
 	void (*drop)(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n);

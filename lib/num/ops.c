@@ -403,12 +403,12 @@ static void logp_forward(const struct ops *ops, struct logp_row *out, const floa
 	}
 }
 
-static void logp_backward(const struct ops *ops, float *logits, const struct logp_row *rows,
-	const float *dlogp, const int32_t *target, int64_t n, int64_t vocab, float cap)
+static void logp_backward(const struct ops *ops, float *logits, const struct logp_row *rows, const float *dlogp,
+	const int32_t *target, int64_t n, int64_t at, int64_t columns, float cap)
 {
 #pragma omp parallel for
 	for (int64_t i = 0; i < n; i++)
-		ops->kernels->logp_backward(logits, rows, dlogp, target, i, i + 1, vocab, cap);
+		ops->kernels->logp_backward(logits + i * columns, &rows[i], dlogp[i], target[i] - at, columns, cap);
 }
 
 static void stretch_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, const float *gain,

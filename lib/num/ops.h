@@ -362,11 +362,11 @@ struct ops {
 		const int32_t *target, int64_t n, int64_t vocab);
 
 	/*
-	 * In place: logits become d/dlogits of sum_i dlogp[i] * logp[i]; where soft_cap() made them, the
-	 * derivative by what they were before. cap 0: nothing did.
+	 * In place: columns logits of n rows, those from at on, become d/dlogits of sum_i dlogp[i] * logp[i]; where
+	 * soft_cap() made them, the derivative by what they were before. cap 0: nothing did.
 	 */
-	void (*logp_backward)(const struct ops *ops, float *logits, const struct logp_row *rows,
-		const float *dlogp, const int32_t *target, int64_t n, int64_t vocab, float cap);
+	void (*logp_backward)(const struct ops *ops, float *logits, const struct logp_row *rows, const float *dlogp,
+		const int32_t *target, int64_t n, int64_t at, int64_t columns, float cap);
 
 	/* y[rows, n] = gain x + bias, a gain and a bias (unless NULL) for each column; added to y if add. */
 	void (*stretch_forward)(const struct ops *ops, float *y, int64_t ldy, const float *x, const float *gain,

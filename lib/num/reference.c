@@ -321,16 +321,13 @@ static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_
 		s->own = z[target - at];
 }
 
-static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
-	const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap)
+static void logp_backward(float *z, const struct logp_row *row, float dlogp, int64_t target, int64_t n, float cap)
 {
-	for (int64_t r = from; r < to; r++)
-		for (int64_t v = 0; v < vocab; v++) {
-			float *z = logits + r * vocab + v;
-			double slope = cap == 0 ? 1 : 1 - (double)*z / cap * (*z / cap);
+	for (int64_t i = 0; i < n; i++) {
+		double slope = cap == 0 ? 1 : 1 - (double)z[i] / cap * (z[i] / cap);
 
-			*z = (float)(dlogp[r] * ((v == target[r]) - exp((double)*z - rows[r].lse)) * slope);
-		}
+		z[i] = (float)(dlogp * ((i == target) - exp((double)z[i] - row->lse)) * slope);
+	}
 }
 
 static void drop(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n)

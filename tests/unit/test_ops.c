@@ -500,14 +500,14 @@ static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 	int32_t target[16];
 	struct logp c = {ref, check_random(1, n * vocab, spread), check_random(2, n, 1), target, n, vocab, cap,
 		check_zeros(n * vocab), {{.hit = false}}};
-	float *grad = check_zeros(n * vocab), *grad2 = check_zeros(n * vocab);
+	float *grad = check_zeros(n * vocab), *grad2 = check_zeros(n * vocab), *part = check_zeros(vocab);
 	struct logp_row rows[16];
 	size_t bytes = sizeof *grad * (size_t)(n * vocab);
 
 	for (int64_t i = 0; i < n; i++)
 		target[i] = (int32_t)((i * 7919) % vocab);
 	memcpy(grad, logp_run(&c, ref, c.rows), bytes);
-	ref->logp_backward(ref, grad, c.rows, c.dlogp, target, n, vocab, cap);
+	ref->logp_backward(ref, grad, c.rows, c.dlogp, target, n, 0, vocab, cap);
 	if (spread < 3)
 		check_gradient("logp", logp_value, &c, c.logits, grad, n * vocab, 2e-3);
 	logp_value(&c);
@@ -524,10 +524,18 @@ static void logp_case(int64_t n, int64_t vocab, double spread, float cap)
 			assert_true(fabsf(rows[i].mean - c.rows[i].mean) < 1e-5f);
 			assert_int_equal(rows[i].hit, c.rows[i].hit);
 		}
-		ops->logp_backward(ops, grad2, rows, c.dlogp, target, n, vocab, cap);
+		ops->logp_backward(ops, grad2, rows, c.dlogp, target, n, 0, vocab, cap);
 		check_close("logp gradient", grad2, grad, n * vocab, 1e-5);
+		for (int64_t i = 0; i < n; i++) { /* two blocks of a row's columns come out as all of them do */
+			int64_t some = vocab / 3;
+
+			memcpy(part, c.capped + i * vocab, sizeof *part * (size_t)vocab);
+			ops->logp_backward(ops, part, rows + i, c.dlogp + i, target + i, 1, 0, some, cap);
+			ops->logp_backward(ops, part + some, rows + i, c.dlogp + i, target + i, 1, some, vocab - some, cap);
+			check_close("logp gradient by blocks", part, grad2 + i * vocab, vocab, 1e-7);
+		}
 	}
-	free(c.logits), free(c.dlogp), free(c.capped), free(grad), free(grad2);
+	free(c.logits), free(c.dlogp), free(c.capped), free(grad), free(grad2), free(part);
 }
 
 static void test_logp(void **state)

@@ -265,26 +265,22 @@ static void logp_add(struct logp_sums *s, const float *z, int32_t target, int64_
 		s->own = z[target - at];
 }
 
-static void logp_backward(float *logits, const struct logp_row *rows, const float *dlogp,
-	const int32_t *target, int64_t from, int64_t to, int64_t vocab, float cap)
+static void logp_backward(float *z, const struct logp_row *row, float dlogp, int64_t target, int64_t n, float cap)
 {
-	float inverse = cap == 0 ? 0 : 1 / cap;
+	bool here = target >= 0 && target < n;
+	float inverse = cap == 0 ? 0 : 1 / cap, own = here ? z[target] * inverse : 0;
 
-	for (int64_t r = from; r < to; r++) {
-		float *z = logits + r * vocab, own = z[target[r]] * inverse;
+	for (int64_t i = 0; i < n; i += VL) {
+		vf x = n - i >= VL ? vec_load(z + i) : vec_load_part(z + i, n - i);
 
-		for (int64_t i = 0; i < vocab; i += VL) {
-			int64_t n = vocab - i;
-			vf x = n >= VL ? vec_load(z + i) : vec_load_part(z + i, n);
-
-			x = vec_exp(x - rows[r].lse) * -dlogp[r] * (1.0f - (x * inverse) * (x * inverse));
-			if (n >= VL)
-				vec_store(z + i, x);
-			else
-				vec_store_part(z + i, x, n);
-		}
-		z[target[r]] += dlogp[r] * (1 - own * own);
+		x = vec_exp(x - row->lse) * -dlogp * (1.0f - (x * inverse) * (x * inverse));
+		if (n - i >= VL)
+			vec_store(z + i, x);
+		else
+			vec_store_part(z + i, x, n - i);
 	}
+	if (here)
+		z[target] += dlogp * (1 - own * own);
 }
 
 static void drop(float *y, const float *x, const struct dropout *d, int64_t from, int64_t to, int64_t n)
