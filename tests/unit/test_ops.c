@@ -224,6 +224,31 @@ static void act_case(int64_t n, enum act_kind kind, bool gated)
 	free(c.gate), free(c.up), free(c.weights), free(c.y), free(dg), free(du), free(y2), free(dg2), free(du2);
 }
 
+/* The exact gelu, and its slope, far from 0: of the reference by themselves, not by the largest. */
+static void test_gelu_far(void **state)
+{
+	enum { N = 2001 };
+	const struct ops *ops;
+	float x[N], one[N], y[N], slope[N];
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		x[i] = (float)(i - 1000) * 0.012f;
+		one[i] = 1;
+	}
+	EACH_BACKEND(ops)
+	{
+		ops->act_forward(ops, y, x, NULL, N, ACT_GELU);
+		ops->act_backward(ops, slope, NULL, one, x, NULL, N, ACT_GELU);
+		for (int i = 0; i < N; i++) {
+			double phi = 0.5 * erfc(-x[i] * M_SQRT1_2), density = exp(-0.5 * x[i] * x[i]) / sqrt(2 * M_PI);
+
+			assert_true(fabs(y[i] - x[i] * phi) <= 1e-5 * fabs(x[i] * phi));
+			assert_true(fabs(slope[i] - phi - x[i] * density) <= 1e-5 * (phi + fabs(x[i]) * density));
+		}
+	}
+}
+
 static void test_act(void **state)
 {
 	(void)state;
@@ -718,6 +743,7 @@ int main(void)
 		cmocka_unit_test(test_linear),
 		cmocka_unit_test(test_norm),
 		cmocka_unit_test(test_act),
+		cmocka_unit_test(test_gelu_far),
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_attend),
 		cmocka_unit_test(test_window),

@@ -154,27 +154,26 @@ static void rope(float *x, int64_t ld, const float *turn, int64_t from, int64_t 
 		}
 }
 
-/* act(x) and, unless NULL, its derivative. The exact gelu needs erf, which is taken element by element. */
+/* act(x) and, unless NULL, its derivative. */
 static inline vf act(vf x, enum act_kind kind, vf *slope)
 {
 	const float c = 0.7978845608f; /* sqrt(2 / pi) */
-	vf t, zero = {0};
+	vf t, density, zero = {0};
 
 	switch (kind) {
 	case ACT_GELU:
-		for (int i = 0; i < VL; i++)
-			t[i] = 0.5f + 0.5f * erff(x[i] * 0.70710678f);
+		t = vec_normal(x, &density);
 		if (slope)
-			*slope = t + x * vec_exp(-0.5f * x * x) * 0.39894228f;
+			*slope = t + x * density;
 		return x * t;
 	case ACT_GELU_TANH:
 		/* (1 + tanh u) / 2 = 1 / (1 + exp(-2u)) */
-		t = 1.0f / (1.0f + vec_exp(-2.0f * c * (x + 0.044715f * x * x * x)));
+		t = vec_reciprocal(1.0f + vec_exp(-2.0f * c * (x + 0.044715f * x * x * x)));
 		if (slope)
 			*slope = t + x * t * (1.0f - t) * (2.0f * c) * (1.0f + 3 * 0.044715f * x * x);
 		return x * t;
 	case ACT_SILU:
-		t = 1.0f / (1.0f + vec_exp(-x));
+		t = vec_reciprocal(1.0f + vec_exp(-x));
 		if (slope)
 			*slope = t * (1.0f + x * (1.0f - t));
 		return x * t;

@@ -135,6 +135,58 @@ static inline vf vec_exp(vf x)
 	return p * (vf)power;
 }
 
+/* 1 / x within 2 units in the last place, for x neither 0 nor infinite; what is not a number stays so. */
+static inline vf vec_reciprocal(vf x)
+{
+#if defined(__AVX512F__)
+	vf r = (vf)_mm512_rcp14_ps((__m512)x);
+
+	return r + r * (1.0f - x * r);
+#else
+	return 1.0f / x;
+#endif
+}
+
+/*
+ * The normal distribution's function within 1.2e-7, and of itself 1e-6 down to -5, and its density. Polynomials of Cephes'
+ * erff and erfcf (Moshier): erf(z) = z T(z^2) up to 1, then erfc(z) = exp(-z^2) / z times P or, from 2, R of 1 / z^2.
+ */
+static inline vf vec_normal(vf x, vf *density)
+{
+	vf z = vec_select(x < 0.0f, -x, x) * 0.70710678f, q = vec_reciprocal(z), y = q * q, e = vec_exp(-0.5f * x * x);
+	vf t, p, r;
+
+	y = vec_select(z < 1.0f, z * z, y);
+	t = vec_set(7.853861353153693e-5f);
+	t = t * y - 8.010193625184903e-4f;
+	t = t * y + 5.188327685732524e-3f;
+	t = t * y - 2.685381193529856e-2f;
+	t = t * y + 1.128358514861418e-1f;
+	t = t * y - 3.761262582423300e-1f;
+	t = t * y + 1.128379165726710e0f;
+	p = vec_set(2.326819970068386e-2f);
+	p = p * y - 1.387039388740657e-1f;
+	p = p * y + 3.687424674597105e-1f;
+	p = p * y - 5.824733027278666e-1f;
+	p = p * y + 6.210004621745983e-1f;
+	p = p * y - 4.944515323274145e-1f;
+	p = p * y + 3.404879937665872e-1f;
+	p = p * y - 2.741127028184656e-1f;
+	p = p * y + 5.638259427386472e-1f;
+	r = vec_set(-1.047766399936249e1f);
+	r = r * y + 1.297719955372516e1f;
+	r = r * y - 7.495518717768503e0f;
+	r = r * y + 2.921019019210786e0f;
+	r = r * y - 1.015265279202700e0f;
+	r = r * y + 4.218463358204948e-1f;
+	r = r * y - 2.820767439740514e-1f;
+	r = r * y + 5.641895067754075e-1f;
+	p = 0.5f * e * q * vec_select(z < 2.0f, p, r);
+	p = vec_select(z < 1.0f, 0.5f - 0.5f * z * t, p);
+	*density = e * 0.39894228f;
+	return vec_select(x < 0.0f, p, 1.0f - p);
+}
+
 /* The hyperbolic tangent within 3 units in the last place; what is not a number stays so. Cephes' tanhf (Moshier). */
 static inline vf vec_tanh(vf x)
 {
