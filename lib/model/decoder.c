@@ -47,9 +47,11 @@ struct field {
 #define FIELDS 16
 
 /* All of a layer's; its input is the last. */
-static void list_fields(struct field f[FIELDS], struct layer *y, const struct arch *a)
+static void list_fields(struct field f[FIELDS], struct layer *y, const struct decoder *d)
 {
-	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden;
+	const struct arch *a = &d->m->arch;
+	int64_t q = q_width(a), kv = kv_width(a), e = a->hidden, inner = d->ops->stored(d->ops, a->inner);
+	bool train = decoder_trains(d);
 	bool qk = arch_tensor(a, ROLE_QNORM), post1 = arch_tensor(a, ROLE_POST1), post2 = arch_tensor(a, ROLE_POST2);
 	const struct field all[FIELDS] = {
 		{&y->stat1, 2, arch_tensor(a, ROLE_NORM1), false},
@@ -63,8 +65,8 @@ static void list_fields(struct field f[FIELDS], struct layer *y, const struct ar
 		{&y->post1, 2, post1, false},
 		{&y->mid, e, true, false},
 		{&y->stat2, 2, arch_tensor(a, ROLE_NORM2), false},
-		{&y->up, a->inner, true, false},
-		{&y->gate, a->inner, arch_gated(a), false},
+		{&y->up, inner, train, false},
+		{&y->gate, inner, train && arch_gated(a), false},
 		{&y->out2, e, post2, false},
 		{&y->post2, 2, post2, false},
 		{&y->x, e, true, true},
@@ -102,7 +104,7 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 	struct field f[FIELDS], g[GRADIENTS];
 
 	*part_y = *y;
-	list_fields(f, part_y, a);
+	list_fields(f, part_y, d);
 	for (int i = 0; i < FIELDS; i++)
 		if (*f[i].at)
 			*f[i].at += f[i].width * (f[i].shared || decoder_trains(d) ? from : held);
@@ -114,6 +116,8 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 	part->from = from;
 	part->normed += held * a->hidden;
 	part->acted += held * a->inner;
+	part->gate = d->gate ? d->gate + held * a->inner : part_y->gate;
+	part->up = d->up ? d->up + held * a->inner : part_y->up;
 	part->low += held * d->low_width;
 	part->wet += held * d->wet_width;
 	part->wide += held * d->wide_width;
@@ -123,11 +127,11 @@ void decoder_slice(const struct decoder *d, const struct layer *y, int64_t from,
 }
 
 /* The last n of a layer's buffers. */
-static void lay_out_layer(struct layer *y, struct placer *p, const struct arch *a, int n, int64_t rows)
+static void lay_out_layer(struct layer *y, struct placer *p, const struct decoder *d, int n, int64_t rows)
 {
 	struct field f[FIELDS];
 
-	list_fields(f, y, a);
+	list_fields(f, y, d);
 	for (int i = FIELDS - n; i < FIELDS; i++)
 		*f[i].at = place(p, rows * f[i].width, f[i].used);
 }
@@ -165,16 +169,16 @@ static void lay_out_columns(struct decoder *d, struct placer *p, int64_t rows, i
 static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
 {
 	const struct arch *a = &d->m->arch;
-	bool by_parts = d->memory != DECODER_NEXT;
+	bool whole = d->memory == DECODER_NEXT;
 	struct mat w = model_head(d->m), part = mat_part(&w, 0, w.out < DECODER_HEAD ? w.out : DECODER_HEAD);
 	struct mat block = mat_part(&w, 0, w.out < LOGP_BLOCK ? w.out : LOGP_BLOCK);
 	int64_t tiles = d->ops->tiles(d->ops, &part, false) / (int64_t)sizeof(float);
 	int64_t turned = d->ops->tiles(d->ops, &block, true) / (int64_t)sizeof(float) * (DECODER_HEAD / LOGP_BLOCK);
 
 	d->head = place(p, counted * a->hidden, true);
-	d->logits = place(p, by_parts ? d->ops->room(d->ops, counted) * LOGP_BLOCK : chunk_of(a, counted) * a->vocab, true);
-	d->sums = (struct logp_sums *)(void *)place(p, counted * (int64_t)(sizeof *d->sums / sizeof(float)), by_parts);
-	d->head_tiles = (char *)place(p, tiles, by_parts && tiles > 0);
+	d->logits = place(p, larger(d->ops->room(d->ops, counted) * LOGP_BLOCK, whole ? chunk_of(a, counted) * a->vocab : 0), true);
+	d->sums = (struct logp_sums *)(void *)place(p, counted * (int64_t)(sizeof *d->sums / sizeof(float)), true);
+	d->head_tiles = (char *)place(p, tiles, !whole && tiles > 0);
 	d->head_turned = (char *)place(p, turned, decoder_trains(d) && turned > 0);
 }
 
@@ -206,13 +210,13 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	int64_t e = rows * a->hidden;
 	struct field g[GRADIENTS];
 	int64_t parts = d->ops->room(d->ops, rows);
-	bool train = decoder_trains(d);
+	bool train = decoder_trains(d), as_they_are = d->ops->stored(d->ops, a->inner) == a->inner;
 	struct placer p = {.block = d->block};
 
 	for (int64_t l = 0; l < (train ? a->layers : 1); l++) {
 		if (l > 0)
 			d->layer[l] = d->layer[0];
-		lay_out_layer(&d->layer[l], &p, a, l == 0 || d->memory == DECODER_KEEP ? FIELDS : 1, parts);
+		lay_out_layer(&d->layer[l], &p, d, l == 0 || d->memory == DECODER_KEEP ? FIELDS : 1, parts);
 	}
 	lay_out_tiles(d, &p);
 	for (int i = 0; i < a->rotations; i++)
@@ -221,6 +225,8 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->last_stat = place(&p, 2 * rows, true);
 	d->normed = place(&p, parts * a->hidden, true);
 	d->acted = place(&p, parts * a->inner, true);
+	d->gate = place(&p, parts * a->inner, arch_gated(a) && !(train && as_they_are));
+	d->up = place(&p, parts * a->inner, !(train && as_they_are));
 	lay_out_head(d, &p, counted);
 	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
 	list_gradients(g, d);

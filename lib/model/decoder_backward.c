@@ -59,12 +59,15 @@ static void mlp_back(struct decoder *d, const struct layer *y, int l, int64_t ro
 	const struct input in = decoder_mlp_input(a, y);
 	const float *x;
 
-	decoder_activate(d, y, rows);
+	if (arch_gated(a))
+		ops->load(ops, d->gate, y->gate, rows, a->inner);
+	ops->load(ops, d->up, y->up, rows, a->inner);
+	decoder_activate(d, rows);
 	half_back(d, d->dup, d->dx, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows, grads);
 	if (arch_gated(a))
-		ops->act_backward(ops, d->dgate, d->dup, d->dup, y->gate, y->up, rows * a->inner, a->act);
+		ops->act_backward(ops, d->dgate, d->dup, d->dup, d->gate, d->up, rows * a->inner, a->act);
 	else
-		ops->act_backward(ops, d->dup, NULL, d->dup, y->up, NULL, rows * a->inner, a->act);
+		ops->act_backward(ops, d->dup, NULL, d->dup, d->up, NULL, rows * a->inner, a->act);
 	x = decoder_read(d, &in, l, rows);
 	ops->hold(ops, x);
 	decoder_linear_back(d, grads, d->dnormed, d->dup, a->inner, x, ROLE_UP, l, rows, false);

@@ -148,12 +148,12 @@ static void attend(struct decoder *d, struct layer *y, int l, const struct pack 
 			&s, d->scratch);
 }
 
-void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows)
+void decoder_activate(struct decoder *d, int64_t rows)
 {
 	const struct arch *a = &d->m->arch;
 	bool gated = arch_gated(a);
 
-	d->ops->act_forward(d->ops, d->acted, gated ? y->gate : y->up, gated ? y->up : NULL, rows * a->inner, a->act);
+	d->ops->act_forward(d->ops, d->acted, gated ? d->gate : d->up, gated ? d->up : NULL, rows * a->inner, a->act);
 }
 
 /* Without out, only what the backward pass needs. */
@@ -165,12 +165,16 @@ static void mlp(struct decoder *d, struct layer *y, int l, int64_t rows, float *
 
 	d->ops->hold(d->ops, x);
 	if (arch_gated(a))
-		decoder_linear(d, y->gate, a->inner, x, ROLE_GATE, l, rows, false);
-	decoder_linear(d, y->up, a->inner, x, ROLE_UP, l, rows, false);
+		decoder_linear(d, d->gate, a->inner, x, ROLE_GATE, l, rows, false);
+	decoder_linear(d, d->up, a->inner, x, ROLE_UP, l, rows, false);
 	d->ops->hold(d->ops, NULL);
+	if (y->gate)
+		d->ops->store(d->ops, y->gate, d->gate, rows, a->inner);
+	if (y->up)
+		d->ops->store(d->ops, y->up, d->up, rows, a->inner);
 	if (!out && !y->out2)
 		return;
-	decoder_activate(d, y, rows);
+	decoder_activate(d, rows);
 	add_half(d, out, y->mid, d->acted, ROLE_DOWN, ROLE_POST2, y->out2, y->post2, l, rows);
 }
 

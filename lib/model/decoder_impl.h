@@ -19,7 +19,7 @@ struct layer {
 	float *attended;      /* [rows, heads * head_dim] */
 	float *out1, *post1;  /* [rows, hidden] attention's output before a norm of its own, and that norm's stat */
 	float *mid;           /* [rows, hidden] between attention and MLP */
-	float *gate, *up;     /* [rows, inner] */
+	float *gate, *up;     /* [rows, inner], as ops->store() keeps them */
 	float *out2, *post2;  /* the MLP's output before a norm, and its stat */
 };
 
@@ -37,7 +37,9 @@ struct decoder {
 	float *block;                          /* all of the following, and the layers' */
 	struct layer *layer; /* [layers], or one for all; with DECODER_KEEP_INPUTS they share all but x */
 	float *turn[2];      /* [rows, dim / 2, 2] cosines and sines of each rotation */
-	float *last, *last_stat, *normed, *acted;
+	float *last, *last_stat, *normed;
+	float *acted;	  /* [part, inner] of each slot */
+	float *gate, *up; /* the same; NULL where a layer keeps them as they are, and a part has those */
 	float *head, *logits; /* [counted, hidden] inputs of the head; each slot's [part, LOGP_BLOCK], or [chunk, vocab] */
 	struct logp_sums *sums;	 /* [counted] */
 	char *head_tiles;	 /* of DECODER_HEAD outputs, */
@@ -136,8 +138,8 @@ const float *decoder_read(const struct decoder *d, const struct input *in, int l
 /* Turns the queries and keys of a layer's rows, or back. */
 void decoder_turn(const struct decoder *d, float *qkv, int l, int64_t rows, bool back);
 
-/* d->acted: act(gate) * up, or act(up). */
-void decoder_activate(struct decoder *d, const struct layer *y, int64_t rows);
+/* d->acted: act(d->gate) * d->up, or act(d->up). */
+void decoder_activate(struct decoder *d, int64_t rows);
 
 /* Tokens within the vocabulary, sequences within learned positions? */
 int decoder_check(const struct decoder *d, const struct pack *p, struct err *err);

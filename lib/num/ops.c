@@ -140,6 +140,39 @@ static void sum_rows(const struct ops *ops, float *to, const float *x, int64_t l
 	}
 }
 
+static int64_t stored(const struct ops *ops, int64_t n)
+{
+	return ops_half(ops) ? (n + 1) / 2 : n;
+}
+
+static void store(const struct ops *ops, float *to, const float *x, int64_t rows, int64_t n)
+{
+	int64_t each = stored(ops, n);
+
+	if (to == x)
+		return;
+#pragma omp parallel for if (rows > ROWS)
+	for (int64_t r = 0; r < rows; r++)
+		if (ops_half(ops))
+			ops->kernels->to_half((uint16_t *)(void *)(to + r * each), x + r * n, n);
+		else
+			memcpy(to + r * n, x + r * n, sizeof *x * (size_t)n);
+}
+
+static void load(const struct ops *ops, float *x, const float *from, int64_t rows, int64_t n)
+{
+	int64_t each = stored(ops, n);
+
+	if (x == from)
+		return;
+#pragma omp parallel for if (rows > ROWS)
+	for (int64_t r = 0; r < rows; r++)
+		if (ops_half(ops))
+			ops->kernels->mat_load(x + r * n, MAT_BF16, from + r * each, NULL, n);
+		else
+			memcpy(x + r * n, from + r * n, sizeof *x * (size_t)n);
+}
+
 /* y[columns] += scale * a stored row of w, a block at a time. */
 static void add_row(const struct ops *ops, float *y, const struct mat *w, int64_t row, float scale)
 {
@@ -524,8 +557,8 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 	{ \
 		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, room, \
 			each_part, linear_backward_x, mat_load, \
-			linear_backward_w, linear_columns, linear_lay_columns, linear_outer_of, sums, sum_rows, embed_forward, \
-			embed_backward, norm_forward, norm_backward_w, norm_backward_x, rope, attend_scratch, attend_forward, \
+			linear_backward_w, linear_columns, linear_lay_columns, linear_outer_of, sums, sum_rows, stored, store, load, \
+			embed_forward, embed_backward, norm_forward, norm_backward_w, norm_backward_x, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_add, logp_end, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \
 	}

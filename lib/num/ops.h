@@ -275,6 +275,14 @@ struct ops {
 	void (*sum_rows)(const struct ops *ops, float *sums, const float *x, int64_t ldx, int64_t n, int64_t from,
 		int64_t some);
 
+	/*
+	 * x[rows, n] for the backward pass, in BF16 by a backend that multiplies in that: stored() floats a row; and back.
+	 * Nothing where both are the same.
+	 */
+	int64_t (*stored)(const struct ops *ops, int64_t n);
+	void (*store)(const struct ops *ops, float *to, const float *x, int64_t rows, int64_t n);
+	void (*load)(const struct ops *ops, float *x, const float *from, int64_t rows, int64_t n);
+
 	/* x[rows, n] = scale * table[id] + places[pos]; places without data: none. Neither is in_first. */
 	void (*embed_forward)(const struct ops *ops, float *x, const struct mat *table, float scale,
 		const struct mat *places, const int32_t *id, const int32_t *pos, int64_t rows);

@@ -276,6 +276,29 @@ static void products_by(const struct ops *ops, const struct ops *plain, const in
 		}
 }
 
+static void kept_for_the_backward_pass(void **state)
+{
+	static const char *const name[] = {"reference", "cpu", "half"};
+
+	(void)state;
+	for (int64_t n = 1, rows = 37; n < 40; n += 19)
+		for (int i = 0; i < 3; i++) {
+			const struct ops *ops = ops_find(name[i]);
+			float *x = check_random(7, rows * n, 1), *back = check_random(8, rows * n, 1);
+			float *to = ops ? malloc(sizeof *to * (size_t)(ops->stored(ops, n) * rows)) : NULL;
+
+			if (ops) {
+				assert_int_equal(ops->stored(ops, n), ops_half(ops) ? (n + 1) / 2 : n);
+				ops->store(ops, to, x, rows, n);
+				ops->load(ops, back, to, rows, n);
+				if (ops_half(ops))
+					round_all(x, rows * n);
+				assert_memory_equal(back, x, sizeof *x * (size_t)(rows * n));
+			}
+			free(x), free(back), free(to);
+		}
+}
+
 static void products_in_f32(void **state)
 {
 	static const int64_t sizes[5][3] = {{1, 1, 1}, {5, 130, 67}, {127, 64, 1030}, {33, 300, 129}, {9, 70, 10300}};
@@ -447,6 +470,7 @@ int main(void)
 		cmocka_unit_test(products_are_those_of_the_floats),
 		cmocka_unit_test(products_in_f32),
 		cmocka_unit_test(products_in_bf16),
+		cmocka_unit_test(kept_for_the_backward_pass),
 		cmocka_unit_test(tiles_of_bf16),
 		cmocka_unit_test(rounding_to_bf16),
 		cmocka_unit_test(parts_load_as_the_whole),
