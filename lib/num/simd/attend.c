@@ -113,10 +113,8 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 				product(rows, n, d, q + head, ld, 1, kt + low, most, p + low, most);
 				product(rows, n, d, ob, wide, 1, vt + low, most, dp + low, most);
 				for (int64_t r = 0; r < rows; r++) {
-					float mean = 0;
+					float mean = dot(ob + r * wide, o + r * wide, d);
 
-					for (int64_t f = 0; f < d; f++)
-						mean += ob[r * wide + f] * o[r * wide + f];
 					row_backward(p + r * most, dp + r * most, a, &keys, before + i + r,
 						lse[(row + r) * a->heads + h], mean);
 				}

@@ -82,11 +82,35 @@ static inline float exponentials(float *p, int64_t n, float scale, float most)
 	return vec_sum(sum);
 }
 
+/* x[0..n) = 0, a few */
+static inline void zero(float *x, int64_t n)
+{
+	int64_t j = 0;
+
+	for (; j + VL <= n; j += VL)
+		vec_store(x + j, (vf){0});
+	if (j < n)
+		vec_store_part(x + j, (vf){0}, n - j);
+}
+
 /* Zeros around the keys from first to last, within those of the block. */
 static inline void mask(float *p, const struct keys *k, int64_t first, int64_t last)
 {
-	memset(p + k->low, 0, sizeof *p * (size_t)(first - k->low));
-	memset(p + last + 1, 0, sizeof *p * (size_t)(k->end - last - 1));
+	zero(p + k->low, first - k->low);
+	zero(p + last + 1, k->end - last - 1);
+}
+
+/* Sum of products. */
+static inline float dot(const float *x, const float *y, int64_t n)
+{
+	vf sum = {0};
+	int64_t j = 0;
+
+	for (; j + VL <= n; j += VL)
+		sum += vec_load(x + j) * vec_load(y + j);
+	if (j < n)
+		sum += vec_load_part(x + j, n - j) * vec_load_part(y + j, n - j);
+	return vec_sum(sum);
 }
 
 /* In place: from products of the row at a position to what is proportional to its probabilities; their sum. */
@@ -106,15 +130,6 @@ static inline float row_forward(float *p, const struct attention *a, const struc
 	return sum;
 }
 
-/* dp = (dp - mean) * scale, times the slope of the soft cap where there is one, which gave p. */
-static inline void center(float *dp, const float *p, int64_t n, const struct attention *a, float mean)
-{
-	float inverse = a->cap == 0 ? 0 : 1 / a->cap;
-
-	for (int64_t j = 0; j < n; j++)
-		dp[j] = (dp[j] - mean) * a->scale * (1 - (p[j] * inverse) * (p[j] * inverse));
-}
-
 /*
  * In place, of the row at a position: p from products to probabilities, dp to the gradient of the products.
  * mean: of what came in as dp, by these probabilities.
@@ -123,13 +138,24 @@ static inline void row_backward(float *p, float *dp, const struct attention *a, 
 	float lse, float mean)
 {
 	int64_t first = first_key(a, position), n = position + 1 - first;
+	float *z = p + first, *dz = dp + first, inverse = a->cap == 0 ? 0 : 1 / a->cap, scale = a->cap == 0 ? a->scale : 1;
 
 	if (a->cap != 0)
-		soften(p + first, n, a->scale, a->cap);
-	center(dp + first, p + first, n, a, mean);
-	exponentials(p + first, n, a->cap == 0 ? a->scale : 1, lse);
-	for (int64_t j = first; j <= position; j++)
-		dp[j] *= p[j];
+		soften(z, n, a->scale, a->cap);
+	for (int64_t j = 0; j < n; j += VL) { /* the soft cap's slope, where there is one, by what it gave */
+		int64_t some = n - j;
+		vf x = some < VL ? vec_load_part(z + j, some) : vec_load(z + j), e = vec_exp(x * scale - lse);
+		vf dx = some < VL ? vec_load_part(dz + j, some) : vec_load(dz + j);
+
+		dx = (dx - mean) * (a->scale * (1.0f - (x * inverse) * (x * inverse))) * e;
+		if (some < VL) {
+			vec_store_part(z + j, e, some);
+			vec_store_part(dz + j, dx, some);
+		} else {
+			vec_store(z + j, e);
+			vec_store(dz + j, dx);
+		}
+	}
 	mask(p, k, first, position);
 	mask(dp, k, first, position);
 }

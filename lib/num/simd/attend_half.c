@@ -155,10 +155,8 @@ void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *
 					multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at, most, false);
 				}
 				for (int64_t r = 0; r < rows; r++) {
-					float mean = 0;
+					float mean = dot(ob + r * wide, o + r * wide, d);
 
-					for (int64_t f = 0; f < d; f++)
-						mean += ob[r * wide + f] * o[r * wide + f];
 					row_backward(p + r * most, dp + r * most, a, &keys, s->prefix_len + i + r,
 						lse[(row + r) * a->heads + h], mean);
 				}

@@ -77,20 +77,28 @@ static inline vf vec_max(vf a, vf b)
 
 static inline float vec_sum(vf v)
 {
+#if defined(__AVX512F__)
+	return _mm512_reduce_add_ps((__m512)v);
+#else
 	float s = 0;
 
 	for (int i = 0; i < VL; i++)
 		s += v[i];
 	return s;
+#endif
 }
 
 static inline float vec_most(vf v)
 {
+#if defined(__AVX512F__)
+	return _mm512_reduce_max_ps((__m512)v);
+#else
 	float m = v[0];
 
 	for (int i = 1; i < VL; i++)
 		m = v[i] > m ? v[i] : m;
 	return m;
+#endif
 }
 
 /* Of p[n], n at least 1. */
