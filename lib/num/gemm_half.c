@@ -180,18 +180,26 @@ static int64_t least(int64_t a, int64_t b)
 /* high rows and wide columns, at most SQUARE of each; where a block is not full, by way of a whole square. */
 #define SQUARE (2 * HALF_LINES)
 
-static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
+/* n <= SQUARE floats of a row. */
+static inline __attribute__((always_inline, target("avx512f"))) void copy_row(float *to, const float *x, int64_t n)
+{
+	__mmask16 first = (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffff), rest = (__mmask16)(n > 16 ? (1u << (n - 16)) - 1 : 0);
+
+	_mm512_mask_storeu_ps(to, first, _mm512_maskz_loadu_ps(first, x));
+	_mm512_mask_storeu_ps(to + 16, rest, _mm512_maskz_loadu_ps(rest, x + 16));
+}
+
+__attribute__((target("avx512f"))) static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
 {
 	int64_t down = (high + HALF_LINES - 1) / HALF_LINES, across = (wide + HALF_LINES - 1) / HALF_LINES;
 	float whole[SQUARE * SQUARE] __attribute__((aligned(64)));
 	struct blocks inside = {s->a, s->b, s->a_next, s->b_next, s->depth, whole, SQUARE, s->add};
 
-	memset(whole, 0, sizeof whole);
 	for (int64_t i = 0; s->add && i < high; i++)
-		memcpy(whole + i * SQUARE, s->c + i * s->ldc, sizeof *whole * (size_t)wide);
+		copy_row(whole + i * SQUARE, s->c + i * s->ldc, wide);
 	square(&inside, down, across, one, four);
 	for (int64_t i = 0; i < high; i++)
-		memcpy(s->c + i * s->ldc, whole + i * SQUARE, sizeof *whole * (size_t)wide);
+		copy_row(s->c + i * s->ldc, whole + i * SQUARE, wide);
 }
 
 static void gemm(int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b, int64_t ldb, float *c,

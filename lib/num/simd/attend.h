@@ -77,7 +77,7 @@ static inline float exponentials(float *p, int64_t n, float scale, float most)
 	if (j < n) {
 		x = vec_exp(vec_load_part(p + j, n - j) * scale - most);
 		vec_store_part(p + j, x, n - j);
-		sum += vec_load_part(p + j, n - j);
+		sum += vec_first(x, n - j);
 	}
 	return vec_sum(sum);
 }

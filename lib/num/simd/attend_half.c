@@ -145,6 +145,11 @@ void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *
 				struct keys keys = keys_of(a, s, i, i + rows);
 				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 				struct room now = room;
+
+				for (int64_t r = 0; r < rows; r++) /* kept since the forward pass, and not looked at before the rows */
+					for (int64_t f = 0; f < d; f += 64 / (int64_t)sizeof *o)
+						__builtin_prefetch(o + r * wide + f);
+
 				uint16_t *query = both(&now, q + head, ld, rows, d, false, rest);
 				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
 				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);

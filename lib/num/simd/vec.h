@@ -60,6 +60,19 @@ static inline void vec_store_part(float *p, vf v, int64_t n)
 #endif
 }
 
+/* The first n < VL elements of v; the others are 0. */
+static inline vf vec_first(vf v, int64_t n)
+{
+#if defined(__AVX512F__)
+	return (vf)_mm512_maskz_mov_ps((__mmask16)((1u << n) - 1), (__m512)v);
+#else
+	vf some = {0};
+
+	memcpy(&some, &v, 4 * (size_t)n);
+	return some;
+#endif
+}
+
 static inline vf vec_set(float x)
 {
 	return x - (vf){0};
