@@ -6,6 +6,8 @@
 #include "num/simd/attend.h"
 #include "num/simd/product.h"
 
+#define BLOCK (6 * MR) /* query rows at a time */
+
 /* t[d, keys]: column at + j gets row j of x. */
 static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_t ld, int64_t rows, int64_t d)
 {
@@ -16,7 +18,7 @@ static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_
 
 int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim)
 {
-	return longest * (2 * head_dim + 2 * BLOCK);
+	return row_of_keys(longest) * (2 * head_dim + 2 * BLOCK);
 }
 
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
@@ -24,7 +26,7 @@ void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const floa
 	float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = most_keys(span, from, to);
+	int64_t most = longest_row(span, from, to);
 	float *kt = scratch, *p = kt + d * most;
 
 	k += kv_head * a->kv_step;
@@ -89,7 +91,7 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = most_keys(span, from, to), at = kv_head * a->kv_step;
+	int64_t most = longest_row(span, from, to), at = kv_head * a->kv_step;
 	float *kt = scratch, *vt = kt + d * most, *p = vt + d * most, *dp = p + BLOCK * most;
 
 	for (const struct span *s = span + from; s < span + to; s++)

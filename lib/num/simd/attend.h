@@ -6,23 +6,29 @@
 
 #include "num/simd/simd.h"
 
-#define BLOCK 32 /* query rows at a time */
-
 static inline void clear(float *x, int64_t ld, int64_t rows, int64_t n)
 {
 	for (int64_t r = 0; r < rows; r++)
 		memset(x + r * ld, 0, sizeof *x * (size_t)n);
 }
 
-/* The longest row of keys in spans from to to. */
-static inline int64_t most_keys(const struct span *span, int64_t from, int64_t to)
+/* Floats from one row of so many keys to the next: whole lines of a cache, and not all rows at the same place of it. */
+static inline int64_t row_of_keys(int64_t keys)
+{
+	int64_t row = (keys + 15) / 16 * 16;
+
+	return row % 256 == 0 ? row + 16 : row;
+}
+
+/* That of the longest row of keys in spans from to to. */
+static inline int64_t longest_row(const struct span *span, int64_t from, int64_t to)
 {
 	int64_t most = 0;
 
 	for (int64_t s = from; s < to; s++)
 		if (span[s].prefix_len + span[s].len > most)
 			most = span[s].prefix_len + span[s].len;
-	return most;
+	return row_of_keys(most);
 }
 
 /*

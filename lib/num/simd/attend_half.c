@@ -8,12 +8,15 @@
  */
 #include "num/simd/attend.h"
 
+#define BLOCK (2 * HALF_LINES) /* query rows at a time */
 #define REST(most, d) (((most) > BLOCK ? (most) : BLOCK) * (d)) /* floats */
 
 /* p, dp and both()'s floats, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
 int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim)
 {
-	return longest * 2 * BLOCK + REST(longest, head_dim) + (longest + 4 * BLOCK) * 6 * (head_dim + 2 * BLOCK) / 2;
+	int64_t row = row_of_keys(longest);
+
+	return row * 2 * BLOCK + REST(row, head_dim) + (longest + 4 * BLOCK) * 6 * (head_dim + 2 * BLOCK) / 2;
 }
 
 /* Hands out room for tiles. */
@@ -77,7 +80,7 @@ void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *
 	float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = most_keys(span, from, to);
+	int64_t most = longest_row(span, from, to);
 	float *p = scratch, *rest = p + BLOCK * most;
 
 	k += kv_head * a->kv_step;
@@ -123,7 +126,7 @@ void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = most_keys(span, from, to), at = kv_head * a->kv_step;
+	int64_t most = longest_row(span, from, to), at = kv_head * a->kv_step;
 	float *p = scratch, *dp = p + BLOCK * most, *rest = dp + BLOCK * most;
 
 	for (const struct span *s = span + from; s < span + to; s++)
