@@ -77,7 +77,7 @@ static void list_fields(struct field f[FIELDS], struct layer *y, const struct de
 
 #define GRADIENTS 8
 
-/* The backward pass's. */
+/* All of the backward pass's. */
 static void list_gradients(struct field f[GRADIENTS], struct decoder *d)
 {
 	const struct arch *a = &d->m->arch;
@@ -176,7 +176,8 @@ static void lay_out_head(struct decoder *d, struct placer *p, int64_t counted)
 	int64_t turned = d->ops->tiles(d->ops, &block, true) / (int64_t)sizeof(float) * (DECODER_HEAD / LOGP_BLOCK);
 
 	d->head = place(p, counted * a->hidden, true);
-	d->logits = place(p, larger(d->ops->room(d->ops, counted) * LOGP_BLOCK, whole ? chunk_of(a, counted) * a->vocab : 0), true);
+	d->logits = place(p, larger(d->ops->room(d->ops, counted) * LOGP_BLOCK, whole ? chunk_of(a, counted) * a->vocab : 0),
+		true);
 	d->sums = (struct logp_sums *)(void *)place(p, counted * (int64_t)(sizeof *d->sums / sizeof(float)), true);
 	d->head_tiles = (char *)place(p, tiles, !whole && tiles > 0);
 	d->head_turned = (char *)place(p, turned, decoder_trains(d) && turned > 0);

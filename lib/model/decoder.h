@@ -8,9 +8,10 @@
  *	decoder_forward(d, &pack, rows, err);             rows[pack.counted]
  *	decoder_backward(d, &pack, rows, dlogp, grads, NULL); grads[model_trained(&model)->count] +=
  *
- * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, H heads and G key-value
- * heads of D: each layer 2 E + 2 H D + 2 G D + 2 I (gated; I where products are in BF16, as that is) + H + 4 for training, E + 2 more for each norm behind
- * a half, and for norms of queries and keys (H + G) D and 2 for each norm; one layer's worth without training.
+ * Sizes in floats of what is kept for a row of the pack, hidden size E, inner size I, H heads and G key-value heads of
+ * D: each layer 2 E + 2 H D + 2 G D + 2 I (gated; where products are in BF16 so are these, half as many) + H + 4 for
+ * training, E + 2 more for each norm behind a half, and for norms of queries and keys (H + G) D and 2 for each norm; one
+ * layer's worth without training.
  * Where a layer's inputs alone are kept, E for each layer and one layer's worth: the backward pass then makes the
  * rest again, for the price of most of a forward pass, and the gradients are the same to the bit.
  *

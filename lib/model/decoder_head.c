@@ -19,7 +19,7 @@ struct looking {
 	const struct pack *p;
 	struct mat w; /* outputs from at on, laid out */
 	int64_t at;
-	/* The backward pass's: what outer() needs, unless NULL, and the gradients of all outputs, unless they are not trained. */
+	/* The backward pass's: what outer() needs, unless NULL; and all outputs' gradients, if they are trained. */
 	const struct logp_row *rows;
 	const float *dlogp;
 	char *dy, *x;
@@ -30,8 +30,9 @@ struct looking {
 static struct mat block(const struct looking *l, int64_t i)
 {
 	const struct ops *ops = l->d->ops;
-	struct mat passed = mat_part(&l->w, 0, i), w = mat_part(&l->w, i, l->w.out - i < LOGP_BLOCK ? l->w.out - i : LOGP_BLOCK);
+	struct mat passed = mat_part(&l->w, 0, i), w;
 
+	w = mat_part(&l->w, i, l->w.out - i < LOGP_BLOCK ? l->w.out - i : LOGP_BLOCK);
 	w.tiles = l->w.tiles ? (const char *)l->w.tiles + ops->tiles(ops, &passed, false) : NULL;
 	return w;
 }
@@ -117,8 +118,8 @@ static void see(const struct looking *l, const float *dy, int64_t i, int64_t fro
 	int64_t counted = l->p->counted;
 
 	if (!l->dy) {
-		ops->linear_backward_w(ops, l->dw + (l->at + i) * w->in, l->dbias ? l->dbias + l->at + i : NULL, dy, w->out, x, w->in,
-			w, n);
+		ops->linear_backward_w(ops, l->dw + (l->at + i) * w->in, l->dbias ? l->dbias + l->at + i : NULL, dy, w->out,
+			x, w->in, w, n);
 		return;
 	}
 	ops->lay_columns(ops, l->dy + ops->columns(ops, i, counted), dy, w->out, w->out, counted, from, n, false);

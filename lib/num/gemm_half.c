@@ -189,7 +189,8 @@ static inline __attribute__((always_inline, target("avx512f"))) void copy_row(fl
 	_mm512_mask_storeu_ps(to + 16, rest, _mm512_maskz_loadu_ps(rest, x + 16));
 }
 
-__attribute__((target("avx512f"))) static void edge(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
+__attribute__((target("avx512f"))) static void edge(
+	const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
 {
 	int64_t down = (high + HALF_LINES - 1) / HALF_LINES, across = (wide + HALF_LINES - 1) / HALF_LINES;
 	float whole[SQUARE * SQUARE] __attribute__((aligned(64)));

@@ -179,7 +179,8 @@ static void make_all_lines(const struct ops *ops, char *to, const struct lines *
 
 #pragma omp parallel for schedule(dynamic)
 	for (int64_t j = 0; j < n; j += some)
-		(floats ? make_float_lines : make_lines)(ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(some, n - j));
+		(floats ? make_float_lines : make_lines)(
+			ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(some, n - j));
 }
 
 /* All of it: its outputs, or its inputs if turned. */
