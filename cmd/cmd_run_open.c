@@ -162,6 +162,9 @@ static int64_t most_counted(const struct run *r, const struct sizes *z)
 	return most_rows(r, z) + z->counted; /* each row predicts one token but the prompts' last, which begin completions */
 }
 
+/* What any run takes besides: code and libraries, operands of products, what is read and written (tests/bench/memory.py). */
+#define PROGRAM ((size_t)32 << 20)
+
 static int memory(const struct run *r, const struct trainer_options *how, const struct sizes *z, size_t *bytes,
 	struct err *err)
 {
@@ -173,7 +176,7 @@ static int memory(const struct run *r, const struct trainer_options *how, const 
 		    bytes, err) ||
 		(r->o->sync_every && follower_memory(&r->model, ops, rows, counted, z->longest, &more, err)))
 		return -1;
-	*bytes += more;
+	*bytes += more + PROGRAM;
 	return 0;
 }
 
