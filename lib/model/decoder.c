@@ -136,20 +136,27 @@ static void lay_out_layer(struct layer *y, struct placer *p, const struct decode
 		*f[i].at = place(p, rows * f[i].width, f[i].used);
 }
 
+static int64_t half_tiles(const struct decoder *d, int half, bool turned)
+{
+	int64_t n = 0;
+
+	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
+		struct mat w = model_mat(d->m, *role, 0);
+
+		n += w.data ? d->ops->tiles(d->ops, &w, turned) : 0;
+	}
+	return n;
+}
+
 /* Room for the tiles of as many of a layer's matrices as are needed at a time. */
 static void lay_out_tiles(struct decoder *d, struct placer *p)
 {
 	int64_t most = 0;
 
-	for (int way = 0; way < 4; way++) {
-		int64_t n = 0;
-
-		for (const enum role *role = decoder_halves[way / 2]; *role != ROLE_COUNT; role++) {
-			struct mat w = model_mat(d->m, *role, 0);
-
-			n += w.data ? d->ops->tiles(d->ops, &w, way % 2) : 0;
-		}
-		most = larger(most, n);
+	for (int half = 0; half < 2; half++) {
+		most = larger(most, half_tiles(d, half, false));
+		if (decoder_trains(d))
+			most = larger(most, half_tiles(d, half, true));
 	}
 	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 }

@@ -114,14 +114,13 @@ static void behind_attention(void *arg, int64_t from, int64_t n, int64_t slot)
 	const struct back *b = arg;
 	struct decoder d;
 	struct layer y;
-	const float *dmid;
+	bool parallel = b->d->m->arch.parallel;
 
 	decoder_slice(b->d, b->y, from, slot, &d, &y);
-	dmid = d.m->arch.parallel ? d.dmid : d.dx;
-	if (d.m->arch.parallel)
+	if (parallel)
 		memcpy(d.dmid, d.dx, sizeof *d.dx * (size_t)(n * d.m->arch.hidden));
 	mlp_back(&d, &y, b->l, n, b->grads);
-	half_back(&d, d.dattended, dmid, y.attended, ROLE_OUT, ROLE_POST1, y.out1, y.post1, b->l, n, b->grads);
+	half_back(&d, d.dattended, parallel ? d.dmid : d.dx, y.attended, ROLE_OUT, ROLE_POST1, y.out1, y.post1, b->l, n, b->grads);
 }
 
 static void before_attention(void *arg, int64_t from, int64_t n, int64_t slot)

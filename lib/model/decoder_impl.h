@@ -54,7 +54,7 @@ struct decoder {
 	int64_t from;	   /* and those before this part */
 	char *tiles;	   /* of matrices that several parts read; each role's in tiled */
 	const void *tiled[ROLE_COUNT];
-	char *columns;	   /* of half a layer's gradients and inputs; NULL: gradients are made at once */
+	char *columns;	   /* of half a layer's gradients and inputs, or the head's; NULL: gradients are made at once */
 	struct seen seen[ROLE_COUNT];
 	struct past *pasts;
 	size_t pasts_cap;

@@ -177,7 +177,10 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* high rows and wide columns, at most SQUARE of each; where a block is not full, by way of a whole square. */
+/*
+ * high rows and wide columns, at most SQUARE of each; where a block is not full, by way of a whole square, of which what is
+ * beyond them may be anything: none of it is copied back, or added to what is.
+ */
 #define SQUARE (2 * HALF_LINES)
 
 /* n <= SQUARE floats of a row. */

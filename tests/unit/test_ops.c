@@ -224,7 +224,7 @@ static void act_case(int64_t n, enum act_kind kind, bool gated)
 	free(c.gate), free(c.up), free(c.weights), free(c.y), free(dg), free(du), free(y2), free(dg2), free(du2);
 }
 
-/* The exact gelu, and its slope, far from 0: of the reference by themselves, not by the largest. */
+/* The exact gelu and its slope, each value by itself: check_close() would forgive the tails what the largest allows. */
 static void test_gelu_far(void **state)
 {
 	enum { N = 2001 };

@@ -121,6 +121,14 @@ void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *
 	}
 }
 
+/* Rows of d numbers that nobody has looked at since the forward pass, and that are wanted after the next products. */
+static inline void ask_for(const float *x, int64_t ld, int64_t rows, int64_t d)
+{
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t f = 0; f < d; f += 16)
+			__builtin_prefetch(x + r * ld + f);
+}
+
 void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
@@ -148,16 +156,12 @@ void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *
 				struct keys keys = keys_of(a, s, i, i + rows);
 				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 				struct room now = room;
-
-				for (int64_t r = 0; r < rows; r++) /* kept since the forward pass, and not looked at before the rows */
-					for (int64_t f = 0; f < d; f += 64 / (int64_t)sizeof *o)
-						__builtin_prefetch(o + r * wide + f);
-
 				uint16_t *query = both(&now, q + head, ld, rows, d, false, rest);
 				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
 				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);
 				uint16_t *turned_grad = lines(&now, ob, wide, d, rows, false, true);
 
+				ask_for(o, wide, rows, d);
 				for (int x = 0; x < 2; x++) {
 					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
 					multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at, most, false);
