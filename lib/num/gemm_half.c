@@ -128,26 +128,58 @@ AMX static void one_by_one(const struct blocks *s)
 	_tile_stored(0, s->c, stride);
 }
 
-/* One by one without AMX. */
-__attribute__((target("avx512f,avx512bf16"))) static void one_by_pairs(const struct blocks *s)
-{
-	__m512 sum[HALF_LINES];
+#define PAIRS __attribute__((target("avx512f,avx512bf16")))
 
-	for (int i = 0; i < HALF_LINES; i++)
-		sum[i] = s->add ? _mm512_loadu_ps(s->c + i * s->ldc) : _mm512_setzero_ps();
+/* Without AMX: some rows of a block, or of two that lie side by side, whose sums fit in registers. */
+PAIRS __attribute__((always_inline)) static inline void sum_pairs(
+	const struct blocks *s, int rows, int wide, const uint16_t *a, float *c, bool add)
+{
+	__m512 sum[HALF_LINES][2];
+
+	for (int i = 0; i < rows; i++)
+		for (int j = 0; j < wide; j++)
+			sum[i][j] = add ? _mm512_loadu_ps(c + i * s->ldc + HALF_LINES * j) : _mm512_setzero_ps();
 	for (int64_t k = 0; k < s->depth * HALF_TILE; k += HALF_TILE)
 		for (int p = 0; p < 16; p++) {
-			__m512i right = _mm512_loadu_si512(s->b + k + 32 * p);
+			__m512i right[2];
 
-			for (int i = 0; i < HALF_LINES; i++) {
+			for (int j = 0; j < wide; j++)
+				right[j] = _mm512_loadu_si512(s->b + j * s->b_next + k + 32 * p);
+			for (int i = 0; i < rows; i++) {
 				int32_t left;
 
-				memcpy(&left, s->a + k + 32 * i + 2 * p, sizeof left);
-				sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)_mm512_set1_epi32(left), (__m512bh)right);
+				memcpy(&left, a + k + 32 * i + 2 * p, sizeof left);
+				for (int j = 0; j < wide; j++)
+					sum[i][j] = _mm512_dpbf16_ps(
+						sum[i][j], (__m512bh)_mm512_set1_epi32(left), (__m512bh)right[j]);
 			}
 		}
-	for (int i = 0; i < HALF_LINES; i++)
-		_mm512_storeu_ps(s->c + i * s->ldc, sum[i]);
+	for (int i = 0; i < rows; i++)
+		for (int j = 0; j < wide; j++)
+			_mm512_storeu_ps(c + i * s->ldc + HALF_LINES * j, sum[i][j]);
+}
+
+PAIRS static void one_by_pairs(const struct blocks *s)
+{
+	if (s->add)
+		sum_pairs(s, HALF_LINES, 1, s->a, s->c, true);
+	else
+		sum_pairs(s, HALF_LINES, 1, s->a, s->c, false);
+}
+
+PAIRS static void four_by_pairs(const struct blocks *s)
+{
+	enum { ROWS = HALF_LINES / 2 };
+
+	for (int i = 0; i < 4; i++) {
+		const uint16_t *a = s->a + i / 2 * s->a_next + i % 2 * ROWS * HALF_DEPTH;
+		float *c = s->c + i * ROWS * s->ldc;
+
+		if (s->add)
+			sum_pairs(s, ROWS, 2, a, c, true);
+		else
+			sum_pairs(s, ROWS, 2, a, c, false);
+	}
 }
 
 /* ---- all blocks */
@@ -157,7 +189,7 @@ typedef void multiply_blocks(const struct blocks *s);
 /* high and wide blocks, at most two of each. */
 static void square(const struct blocks *s, int64_t high, int64_t wide, multiply_blocks *one, multiply_blocks *four)
 {
-	if (four && high == 2 && wide == 2) {
+	if (high == 2 && wide == 2) {
 		four(s);
 		return;
 	}
@@ -239,7 +271,7 @@ void gemm_half_amx(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, 
 void gemm_half_pairs(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, float *c,
 	int64_t ldc, bool add)
 {
-	gemm(m, n, k, a, lda, b, ldb, c, ldc, add, one_by_pairs, NULL);
+	gemm(m, n, k, a, lda, b, ldb, c, ldc, add, one_by_pairs, four_by_pairs);
 }
 
 #endif
