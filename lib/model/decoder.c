@@ -148,17 +148,14 @@ static int64_t half_tiles(const struct decoder *d, int half, bool turned)
 	return n;
 }
 
-/* Room for the tiles of as many of a layer's matrices as are needed at a time. */
+/* Room for the tiles of a layer's matrices, since those of one half are made while the other's are in use. */
 static void lay_out_tiles(struct decoder *d, struct placer *p)
 {
-	int64_t most = 0;
-
 	for (int half = 0; half < 2; half++) {
-		most = larger(most, half_tiles(d, half, false));
-		if (decoder_trains(d))
-			most = larger(most, half_tiles(d, half, true));
+		int64_t most = larger(half_tiles(d, half, false), decoder_trains(d) ? half_tiles(d, half, true) : 0);
+
+		d->laid[half].at = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 	}
-	d->tiles = (char *)place(p, most / (int64_t)sizeof(float), most > 0);
 }
 
 /* Room for what the gradients of half a layer, or of the head, are made of; an adapter's are not made that way. */

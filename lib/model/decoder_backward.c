@@ -137,19 +137,26 @@ static void before_attention(void *arg, int64_t from, int64_t n, int64_t slot)
 }
 
 /* An adapter's gradients are not made of parts. */
-static void each_part(struct back *b, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
+static void each_part(struct back *b, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot),
+	struct tilings *ahead)
 {
 	struct decoder *d = b->d;
 
-	memset(d->tiled, 0, sizeof d->tiled);
 	if (!d->columns) {
+		memset(d->tiled, 0, sizeof d->tiled);
 		do_part(b, 0, d->pass_rows, 0);
 		return;
 	}
 	decoder_place_seen(d, half, d->pass_rows);
 	decoder_tile(d, half, b->l, true);
-	d->ops->each_part(d->ops, d->pass_rows, do_part, b);
+	d->ops->each_part(d->ops, d->pass_rows, do_part, b, ahead);
 	decoder_sum_seen(d, b->grads, half, b->l);
+}
+
+/* What the backward pass of the layer before l begins with, unless that computes its forward pass anew first. */
+static struct tilings *next_half(struct decoder *d, int l)
+{
+	return d->columns && l > 0 && d->memory == DECODER_KEEP ? decoder_ahead(d, 1, l - 1, true) : NULL;
 }
 
 /* d->dx: from the gradient of what the layer gave to that of what came in. */
@@ -161,17 +168,18 @@ static void layer_back(struct decoder *d, const struct layer *y, int l, const st
 	const struct spans s = decoder_spans(p);
 	const struct input first = decoder_attention_input(a, y), second = decoder_mlp_input(a, y);
 	struct back b = {d, y, l, grads};
+	struct tilings *half = d->columns ? decoder_ahead(d, 0, l, true) : NULL;
 
 	norm_sum(d, grads, d->dx, y->out2, y->post2, ROLE_POST2, l);
-	each_part(&b, 1, behind_attention);
+	each_part(&b, 1, behind_attention, half);
 	norm_sum(d, grads, d->dnormed, second.x, second.stat, second.norm, l);
 	norm_sum(d, grads, a->parallel ? d->dmid : d->dx, y->out1, y->post1, ROLE_POST1, l);
 	d->ops->attend_backward(d->ops, d->dqkv + at.q, d->dqkv + at.k, d->dqkv + at.v, d->dattended, y->attended,
-		y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s, d->scratch);
+		y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes, &s, d->scratch, next_half(d, l));
 	decoder_turn(d, d->dqkv, l, p->rows, true);
 	norm_sum(d, grads, d->dqkv + at.q, y->raw, y->qstat, ROLE_QNORM, l);
 	norm_sum(d, grads, d->dqkv + at.k, y->raw + q_width(a), y->kstat, ROLE_KNORM, l);
-	each_part(&b, 0, before_attention);
+	each_part(&b, 0, before_attention, next_half(d, l));
 	norm_sum(d, grads, d->dnormed, first.x, first.stat, first.norm, l);
 }
 
@@ -199,6 +207,7 @@ void decoder_backward(struct decoder *d, const struct pack *given, const struct 
 	const struct arch *a = &d->m->arch;
 	const struct pack *p = d->is_split ? &d->split : given;
 
+	decoder_forget_tiles(d);
 	decoder_look_back(d, p, rows, dlogp, grads);
 	memset(d->dnormed, 0, sizeof *d->dnormed * (size_t)(p->rows * a->hidden));
 	d->ops->scatter(d->ops, d->dnormed, d->dhead, p->row, p->counted, a->hidden);

@@ -131,7 +131,7 @@ static void add_half(struct decoder *d, float *sum, const float *x, const float 
 		d->ops->add(d->ops, sum, d->normed, rows * a->hidden);
 }
 
-static void attend(struct decoder *d, struct layer *y, int l, const struct pack *p)
+static void attend(struct decoder *d, struct layer *y, int l, const struct pack *p, struct tilings *ahead)
 {
 	const struct arch *a = &d->m->arch;
 	const struct qkv at = decoder_qkv(a);
@@ -145,7 +145,7 @@ static void attend(struct decoder *d, struct layer *y, int l, const struct pack 
 			d->scratch);
 	else
 		d->ops->attend_forward(d->ops, y->attended, y->lse, y->qkv + at.q, y->qkv + at.k, y->qkv + at.v, &sizes,
-			&s, d->scratch);
+			&s, d->scratch, ahead);
 }
 
 void decoder_activate(struct decoder *d, int64_t rows)
@@ -215,42 +215,72 @@ static const enum role before[] = {ROLE_Q, ROLE_K, ROLE_V, ROLE_QKV, ROLE_COUNT}
 static const enum role behind[] = {ROLE_OUT, ROLE_UP, ROLE_GATE, ROLE_DOWN, ROLE_COUNT};
 const enum role *const decoder_halves[2] = {before, behind};
 
-void decoder_tile(struct decoder *d, int half, int l, bool turned)
+struct tilings *decoder_ahead(struct decoder *d, int half, int l, bool turned)
 {
-	char *to = d->tiles;
+	struct laid *laid = &d->laid[half];
+	char *to = laid->at;
 
-	for (const enum role *role = decoder_halves[half]; to && *role != ROLE_COUNT; role++) {
+	if (!to)
+		return NULL;
+	if (laid->layer == l + 1 && laid->turned == turned)
+		return &laid->tilings;
+	*laid = (struct laid){.at = to, .layer = l + 1, .turned = turned};
+	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
 		struct mat m = model_mat(d->m, *role, l);
 
 		if (m.data) {
-			d->ops->tile(d->ops, to, &m, turned);
-			d->tiled[*role] = to;
+			d->ops->tile_later(d->ops, &laid->tilings, to, &m, turned);
 			to += d->ops->tiles(d->ops, &m, turned);
 		}
 	}
+	return &laid->tilings;
+}
+
+void decoder_forget_tiles(struct decoder *d)
+{
+	for (int half = 0; half < 2; half++)
+		d->laid[half].layer = 0;
+}
+
+void decoder_tile(struct decoder *d, int half, int l, bool turned)
+{
+	struct tilings *t = decoder_ahead(d, half, l, turned);
+	int i = 0;
+
+	memset(d->tiled, 0, sizeof d->tiled);
+	if (!t)
+		return;
+	d->ops->tile(d->ops, t);
+	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++)
+		if (model_mat(d->m, *role, l).data)
+			d->tiled[*role] = t->of[i++].to;
 }
 
 /* Rows that are alone split outputs instead, and read each matrix once. */
-static void each_part(struct walk *w, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot))
+static void each_part(struct walk *w, int half, void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot),
+	struct tilings *ahead)
 {
 	struct decoder *d = w->d;
 
-	memset(d->tiled, 0, sizeof d->tiled);
 	if (d->alone) {
+		memset(d->tiled, 0, sizeof d->tiled);
 		do_part(w, 0, d->pass_rows, 0);
 		return;
 	}
 	decoder_tile(d, half, w->l, false);
-	d->ops->each_part(d->ops, d->pass_rows, do_part, w);
+	d->ops->each_part(d->ops, d->pass_rows, do_part, w, ahead);
 }
 
 void decoder_layer(struct decoder *d, struct layer *y, int l, const struct pack *p, float *out)
 {
 	struct walk w = {d, y, l, out};
+	struct tilings *second = d->alone ? NULL : decoder_ahead(d, 1, l, false), *next = NULL;
 
-	each_part(&w, 0, before_attention);
-	attend(d, y, l, p);
-	each_part(&w, 1, behind_attention);
+	each_part(&w, 0, before_attention, second);
+	attend(d, y, l, p, second);
+	if (out && l + 1 < d->m->arch.layers && !d->alone)
+		next = decoder_ahead(d, 0, l + 1, false);
+	each_part(&w, 1, behind_attention, next);
 }
 
 int decoder_check(const struct decoder *d, const struct pack *p, struct err *err)
@@ -321,6 +351,7 @@ void decoder_walk(struct decoder *d, const struct pack *p)
 	struct mat embed = model_mat(d->m, ROLE_EMBED, 0), places = model_mat(d->m, ROLE_PLACES, 0);
 
 	d->pass_rows = p->rows;
+	decoder_forget_tiles(d);
 	set_turns(d, p);
 	adapter_refresh(d->m, ops_find("cpu"));
 	ops->embed_forward(ops, layer_of(d, 0)->x, &embed, a->embed_scale, &places, p->token, p->pos, p->rows);

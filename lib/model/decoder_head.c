@@ -55,13 +55,15 @@ static bool next_outputs(struct looking *l)
 {
 	const struct decoder *d = l->d;
 	struct mat all = model_head(d->m);
+	struct tilings t = {0};
 
 	l->at += l->w.out;
 	if (l->at == all.out)
 		return false;
 	l->w = mat_part(&all, l->at, all.out - l->at < DECODER_HEAD ? all.out - l->at : DECODER_HEAD);
 	if (d->head_tiles) {
-		d->ops->tile(d->ops, d->head_tiles, &l->w, false);
+		d->ops->tile_later(d->ops, &t, d->head_tiles, &l->w, false);
+		d->ops->tile(d->ops, &t);
 		l->w.tiles = d->head_tiles;
 	}
 	return true;
@@ -85,7 +87,7 @@ void decoder_look(struct decoder *d, const struct pack *p, struct logp_row *rows
 	struct looking l = {.d = d, .p = p};
 
 	while (next_outputs(&l))
-		d->ops->each_part(d->ops, p->counted, look_at_part, &l);
+		d->ops->each_part(d->ops, p->counted, look_at_part, &l, NULL);
 	d->ops->logp_end(d->ops, rows, d->sums, p->target, p->counted, d->m->arch.vocab);
 }
 
@@ -105,8 +107,10 @@ static void turn_blocks(const struct looking *l)
 
 	for (int64_t i = 0; to && i < l->w.out; i += LOGP_BLOCK, to += turned_block(l)) {
 		struct mat w = block(l, i);
+		struct tilings t = {0};
 
-		d->ops->tile(d->ops, to, &w, true);
+		d->ops->tile_later(d->ops, &t, to, &w, true);
+		d->ops->tile(d->ops, &t);
 	}
 }
 
@@ -152,9 +156,10 @@ static void look_back_at_part(void *arg, int64_t from, int64_t n, int64_t slot)
 static void sum_outputs(const struct looking *l)
 {
 	const struct ops *ops = l->d->ops;
+	struct outer outer = {l->dw + l->at * l->w.in, l->dy, l->w.out, l->x, l->w.in};
 	int64_t sums = ops->sums(ops, l->p->counted);
 
-	ops->outer(ops, l->dw + l->at * l->w.in, l->dy, l->w.out, l->x, l->w.in, l->p->counted);
+	ops->outers(ops, &outer, 1, l->p->counted);
 	for (int64_t i = 0; l->dbias && i < l->w.out; i += LOGP_BLOCK) {
 		struct mat w = block(l, i);
 
@@ -184,7 +189,7 @@ void decoder_look_back(struct decoder *d, const struct pack *p, const struct log
 	}
 	while (next_outputs(&l)) {
 		turn_blocks(&l);
-		ops->each_part(ops, p->counted, look_back_at_part, &l);
+		ops->each_part(ops, p->counted, look_back_at_part, &l, NULL);
 		if (l.dy && l.dw)
 			sum_outputs(&l);
 	}

@@ -23,6 +23,14 @@ struct layer {
 	float *out2, *post2;  /* the MLP's output before a norm, and its stat */
 };
 
+/* Half a layer's matrices as they are laid out, or will be; at NULL: nothing is. */
+struct laid {
+	char *at;
+	int layer; /* counted from 1; 0: none's */
+	bool turned;
+	struct tilings tilings;
+};
+
 /* What a matrix's gradient is made of once all rows have been seen: gradients of its outputs, its inputs, and sums. */
 struct seen {
 	char *dy, *x;
@@ -52,7 +60,7 @@ struct decoder {
 	bool alone; /* each row by itself, with its past */
 	int64_t pass_rows; /* of the pass that is on, */
 	int64_t from;	   /* and those before this part */
-	char *tiles;	   /* of matrices that several parts read; each role's in tiled */
+	struct laid laid[2]; /* each half's matrices, which several parts read; each role's in tiled */
 	const void *tiled[ROLE_COUNT];
 	char *columns;	   /* of half a layer's gradients and inputs, or the head's; NULL: gradients are made at once */
 	struct seen seen[ROLE_COUNT];
@@ -109,8 +117,13 @@ static inline enum role decoder_reader(enum role role)
 	return role == ROLE_K || role == ROLE_V ? ROLE_Q : role == ROLE_GATE ? ROLE_UP : role;
 }
 
-/* Lays out the matrices of half a layer, for products with their inputs, or gradients of their outputs if turned. */
+/*
+ * Lays out the matrices of half a layer, for products with their inputs, or gradients of their outputs if turned; what is
+ * left to do of it, for operations before, which return while the other half is in use; and says that weights change.
+ */
 void decoder_tile(struct decoder *d, int half, int l, bool turned);
+struct tilings *decoder_ahead(struct decoder *d, int half, int l, bool turned);
+void decoder_forget_tiles(struct decoder *d);
 
 /* Places d->seen of half a layer in d->columns, for so many rows; returns bytes. */
 int64_t decoder_place_seen(struct decoder *d, int half, int64_t rows);

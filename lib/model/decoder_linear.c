@@ -128,6 +128,8 @@ static void see(const struct decoder *d, const float *dy, int64_t ldy, const flo
 void decoder_sum_seen(const struct decoder *d, float *grads, int half, int l)
 {
 	const struct ops *ops = d->ops;
+	struct outer outer[TILINGS];
+	int n = 0;
 
 	for (const enum role *role = decoder_halves[half]; *role != ROLE_COUNT; role++) {
 		struct mat w = model_mat(d->m, *role, l);
@@ -136,13 +138,11 @@ void decoder_sum_seen(const struct decoder *d, float *grads, int half, int l)
 
 		if (!w.data)
 			continue;
-		if (w.in_first)
-			ops->outer(ops, dw, s->x, w.in, s->dy, w.out, d->pass_rows);
-		else
-			ops->outer(ops, dw, s->dy, w.out, s->x, w.in, d->pass_rows);
+		outer[n++] = w.in_first ? (struct outer){dw, s->x, w.in, s->dy, w.out} : (struct outer){dw, s->dy, w.out, s->x, w.in};
 		if (dbias)
 			ops->linear_backward_w(ops, NULL, dbias, s->bias, w.out, NULL, 0, &w, ops->sums(ops, d->pass_rows));
 	}
+	ops->outers(ops, outer, n, d->pass_rows);
 }
 
 void decoder_linear_back(const struct decoder *d, float *grads, float *dx, const float *dy, int64_t ldy,

@@ -171,16 +171,28 @@ static void make_lines(const struct ops *ops, char *to, const struct lines *s, i
 	}
 }
 
+/* How many of n of them are made together. */
+static int64_t some_lines(const struct lines *s, int64_t n)
+{
+	return s->w->type == MAT_F32 && !s->rows ? strip(n) : LINES;
+}
+
+/* Those from j on, some of them or the last, of n that begin at from. */
+static void make_some(
+	const struct ops *ops, char *to, const struct lines *s, int64_t from, int64_t n, int64_t j, int64_t some)
+{
+	(s->w->type == MAT_F32 ? make_float_lines : make_lines)(
+		ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(some, n - j));
+}
+
 /* All n from from on. */
 static void make_all_lines(const struct ops *ops, char *to, const struct lines *s, int64_t from, int64_t n)
 {
-	bool floats = s->w->type == MAT_F32;
-	int64_t some = floats && !s->rows ? strip(n) : LINES;
+	int64_t some = some_lines(s, n);
 
 #pragma omp parallel for schedule(dynamic)
 	for (int64_t j = 0; j < n; j += some)
-		(floats ? make_float_lines : make_lines)(
-			ops, to + size_of(ops->multiplier, j, s->k), s, from + j, least(some, n - j));
+		make_some(ops, to, s, from, n, j, some);
 }
 
 /* All of it: its outputs, or its inputs if turned. */
@@ -196,11 +208,39 @@ int64_t linear_tiles(const struct ops *ops, const struct mat *w, bool turned)
 	return ops->multiplier ? (int64_t)size_of(ops->multiplier, round_up(n, LINES), lines_in(w, turned).k) : 0;
 }
 
-void linear_tile(const struct ops *ops, void *to, const struct mat *w, bool turned)
+void linear_tile_later(const struct ops *ops, struct tilings *t, void *to, const struct mat *w, bool turned)
 {
 	struct lines s = lines_in(w, turned);
+	int64_t n = turned ? w->in : w->out;
 
-	make_all_lines(ops, to, &s, 0, turned ? w->in : w->out);
+	(void)ops;
+	t->of[t->n++] = (struct tiling){*w, to, turned, n, some_lines(&s, n)};
+}
+
+bool linear_tile_piece(const struct ops *ops, struct tilings *t)
+{
+	int64_t piece;
+
+#pragma omp atomic capture
+	piece = t->next++;
+	for (const struct tiling *x = t->of; x < t->of + t->n; x++) {
+		struct lines s = lines_in(&x->w, x->turned);
+		int64_t pieces = (x->lines + x->some - 1) / x->some;
+
+		if (piece < pieces) {
+			make_some(ops, x->to, &s, 0, x->lines, piece * x->some, x->some);
+			return true;
+		}
+		piece -= pieces;
+	}
+	return false;
+}
+
+void linear_tile(const struct ops *ops, struct tilings *t)
+{
+#pragma omp parallel
+	while (linear_tile_piece(ops, t))
+		continue;
 }
 
 int64_t linear_columns(const struct ops *ops, int64_t n, int64_t rows)
@@ -224,19 +264,26 @@ void linear_lay_columns(const struct ops *ops, void *to, const float *x, int64_t
 
 /* ---- products */
 
-/* c[m, n] = a * b, or + c; a's lines have size lda. */
-static void multiply(const struct multiplier *by, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const char *b,
-	float *c, int64_t ldc, bool add)
+/* c[m, n] = a * b, or + c, by all threads that are here; a's lines have size lda. */
+static void multiply_here(const struct multiplier *by, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+	const char *b, float *c, int64_t ldc, bool add)
 {
 	int64_t tm = TILE_M / by->rows * by->rows, tn = lines_of(by, TILE, k, n, LINES);
 
 	while (tn > LINES && ((m + tm - 1) / tm) * ((n + tn - 1) / tn) < 8)
 		tn = round_up(tn / 2, LINES);
-#pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp for collapse(2) schedule(dynamic) nowait
 	for (int64_t j = 0; j < n; j += tn)
 		for (int64_t i = 0; i < m; i += tm)
 			by->multiply(least(tm, m - i), least(tn, n - j), k, (const char *)a + (size_t)(i * lda) * by->size, lda,
 				b + size_of(by, j, k), depth(by, k), c + i * ldc + j, ldc, add);
+}
+
+static void multiply(const struct multiplier *by, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const char *b,
+	float *c, int64_t ldc, bool add)
+{
+#pragma omp parallel
+	multiply_here(by, m, n, k, a, lda, b, c, ldc, add);
 }
 
 /* As linear_product(), as far as there is memory for operands. */
@@ -323,10 +370,13 @@ static bool outer_by_lines(const struct multiplier *by, float *c, const float *a
 	return true;
 }
 
-void linear_outer_of(const struct ops *ops, float *c, const void *left, int64_t m, const void *right, int64_t n,
-	int64_t rows)
+void linear_outers(const struct ops *ops, const struct outer *outer, int n, int64_t rows)
 {
-	multiply(ops->multiplier, m, n, rows, left, depth(ops->multiplier, rows), right, c, n, true);
+	const struct multiplier *by = ops->multiplier;
+
+#pragma omp parallel
+	for (const struct outer *o = outer; o < outer + n; o++)
+		multiply_here(by, o->m, o->n, rows, o->left, depth(by, rows), o->right, o->dw, o->n, true);
 }
 
 void linear_outer(const struct ops *ops, float *c, const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,

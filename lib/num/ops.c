@@ -71,18 +71,38 @@ static int64_t room(const struct ops *ops, int64_t rows)
 	return (rows > least_room ? rows : least_room) + threads * ops->multiplier->rows;
 }
 
+/* For each thread of a team that has nothing left to do: until all have come here. */
+static void meanwhile(const struct ops *ops, struct tilings *ahead, int *here)
+{
+	int all = omp_get_num_threads(), come;
+
+	if (!ahead)
+		return;
+#pragma omp atomic capture
+	come = ++*here;
+	while (come < all && linear_tile_piece(ops, ahead)) {
+#pragma omp atomic read
+		come = *here;
+	}
+}
+
 static void each_part(const struct ops *ops, int64_t rows,
-	void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg)
+	void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg, struct tilings *ahead)
 {
 	int64_t part = part_rows(ops, rows);
+	int here = 0;
 
 	if (part >= rows) {
 		do_part(arg, 0, rows, 0);
 		return;
 	}
-#pragma omp parallel for schedule(dynamic)
-	for (int64_t from = 0; from < rows; from += part)
-		do_part(arg, from, least(part, rows - from), omp_get_thread_num());
+#pragma omp parallel
+	{
+#pragma omp for schedule(dynamic) nowait
+		for (int64_t from = 0; from < rows; from += part)
+			do_part(arg, from, least(part, rows - from), omp_get_thread_num());
+		meanwhile(ops, ahead, &here);
+	}
 }
 
 static void linear_forward(const struct ops *ops, float *y, int64_t ldy, const float *x, int64_t ldx,
@@ -284,41 +304,55 @@ static bool attend_in_half(const struct ops *ops, const struct attention *a, con
 }
 
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
-	const float *v, const struct attention *a, const struct spans *s, float *scratch)
+	const float *v, const struct attention *a, const struct spans *s, float *scratch, struct tilings *ahead)
 {
 	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
+	int here = 0;
 
-#pragma omp parallel for collapse(2) schedule(dynamic)
-	for (int64_t g = 0; g < s->groups; g++)
-		for (int64_t h = 0; h < a->kv_heads; h++) {
-			int64_t from = s->group[g], to = s->group[g + 1];
-			float *room = scratch + omp_get_thread_num() * each;
+#pragma omp parallel
+	{
+		float *room = scratch + omp_get_thread_num() * each;
 
-			if (attend_in_half(ops, a, s, from, to))
-				ops->kernels->attend_half_forward(ops->multiplier->multiply, out, lse, q, k, v, a, s->span, from, to, h, room);
-			else
-				ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
-		}
+#pragma omp for collapse(2) schedule(dynamic) nowait
+		for (int64_t g = 0; g < s->groups; g++)
+			for (int64_t h = 0; h < a->kv_heads; h++) {
+				int64_t from = s->group[g], to = s->group[g + 1];
+
+				if (attend_in_half(ops, a, s, from, to))
+					ops->kernels->attend_half_forward(
+						ops->multiplier->multiply, out, lse, q, k, v, a, s->span, from, to, h, room);
+				else
+					ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
+			}
+		meanwhile(ops, ahead, &here);
+	}
 }
 
 static void attend_backward(const struct ops *ops, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v,
-	const struct attention *a, const struct spans *s, float *scratch)
+	const struct attention *a, const struct spans *s, float *scratch, struct tilings *ahead)
 {
 	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
+	int here = 0;
 
-#pragma omp parallel for collapse(2) schedule(dynamic)
-	for (int64_t g = 0; g < s->groups; g++)
-		for (int64_t h = 0; h < a->kv_heads; h++) {
-			int64_t from = s->group[g], to = s->group[g + 1];
-			float *room = scratch + omp_get_thread_num() * each;
+#pragma omp parallel
+	{
+		float *room = scratch + omp_get_thread_num() * each;
 
-			if (attend_in_half(ops, a, s, from, to))
-				ops->kernels->attend_half_backward(ops->multiplier->multiply, dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to,
-					h, room);
-			else
-				ops->kernels->attend_backward(dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to, h, room);
-		}
+#pragma omp for collapse(2) schedule(dynamic) nowait
+		for (int64_t g = 0; g < s->groups; g++)
+			for (int64_t h = 0; h < a->kv_heads; h++) {
+				int64_t from = s->group[g], to = s->group[g + 1];
+
+				if (attend_in_half(ops, a, s, from, to))
+					ops->kernels->attend_half_backward(ops->multiplier->multiply, dq, dk, dv, dout, out, lse, q, k, v,
+						a, s->span, from, to, h, room);
+				else
+					ops->kernels->attend_backward(
+						dq, dk, dv, dout, out, lse, q, k, v, a, s->span, from, to, h, room);
+			}
+		meanwhile(ops, ahead, &here);
+	}
 }
 
 static void keep(const struct ops *ops, const float *k, const float *v, const struct attention *a,
@@ -555,9 +589,9 @@ static void update(const struct ops *ops, float *w, const struct moment *m, cons
 
 #define TABLE(its_name, its_kernels, its_multiplier) \
 	{ \
-		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile, part_rows, room, \
+		its_name, its_kernels, its_multiplier, linear_forward, apart_linear, hold, linear_tiles, linear_tile_later, linear_tile, part_rows, room, \
 			each_part, linear_backward_x, mat_load, \
-			linear_backward_w, linear_columns, linear_lay_columns, linear_outer_of, sums, sum_rows, stored, store, load, \
+			linear_backward_w, linear_columns, linear_lay_columns, linear_outers, sums, sum_rows, stored, store, load, \
 			embed_forward, embed_backward, norm_forward, norm_backward_w, norm_backward_x, rope, attend_scratch, attend_forward, \
 			attend_backward, keep, attend_past, act_forward, act_backward, gather, scatter, soft_cap, logp_add, logp_end, logp_forward, \
 			logp_backward, stretch_forward, stretch_backward, drop, scale, add, blend, sum_squares, update, adafactor, \

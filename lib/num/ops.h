@@ -62,8 +62,33 @@ int64_t mat_row_blocks(enum mat_type type, int64_t columns);
 /* Outputs from from to from + n - 1 of a matrix that is not in_first, without its tiles. */
 struct mat mat_part(const struct mat *w, int64_t from, int64_t n);
 
+/*
+ * Matrices that products will find laid out: ops->tile_later() adds one, and ops->tile() does what is left. Until then
+ * threads that have nothing left to do of another operation do some of it. Begins as {0}.
+ */
+#define TILINGS 4
+struct tilings {
+	int n;
+	struct tiling {
+		struct mat w;
+		void *to;
+		bool turned;
+		int64_t lines, some; /* of the operand, and those that are laid out together */
+	} of[TILINGS];
+	int64_t next; /* of all matrices' pieces */
+};
+
 /* Rounds a stored row to blocks: to[mat_row_size()], scale[mat_row_blocks()]. */
 void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, int64_t columns);
+
+/* A matrix's gradient, dw[m, n], and what ops->lay_columns() made of m and n columns of as many rows, of which it is. */
+struct outer {
+	float *dw;
+	const void *left;
+	int64_t m;
+	const void *right;
+	int64_t n;
+};
 
 /* Inputs that are left out at random, each with chance p, the others made larger by 1 / (1 - p). */
 struct dropout {
@@ -230,22 +255,23 @@ struct ops {
 	void (*hold)(const struct ops *ops, const float *x);
 
 	/*
-	 * Lays w out as linear_forward() needs it, or linear_backward_x() if turned: tiles() bytes on a cache line, which
-	 * w->tiles may point to while w does not change. A backend that reads matrices as they are has 0 of them.
+	 * Lays matrices out as linear_forward() needs them, or linear_backward_x() if turned: tiles() bytes of w on a cache
+	 * line, which w->tiles may point to while w does not change. A backend that reads matrices as they are has 0 of them.
 	 */
 	int64_t (*tiles)(const struct ops *ops, const struct mat *w, bool turned);
-	void (*tile)(const struct ops *ops, void *to, const struct mat *w, bool turned);
+	void (*tile_later)(const struct ops *ops, struct tilings *t, void *to, const struct mat *w, bool turned);
+	void (*tile)(const struct ops *ops, struct tilings *t);
 
 	/*
 	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
 	 * slot of its own: what is done with a part's rows one operation after the other then finds them in its processor's
 	 * cache. All at once where parts are not worth it. Slots have part() rows each: no more than room() of them together,
-	 * also for fewer rows.
+	 * also for fewer rows. Threads that have no part left while others do begin with ahead, unless NULL.
 	 */
 	int64_t (*part)(const struct ops *ops, int64_t rows);
 	int64_t (*room)(const struct ops *ops, int64_t rows);
 	void (*each_part)(const struct ops *ops, int64_t rows,
-		void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg);
+		void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg, struct tilings *ahead);
 
 	/* dx[rows, in] = dy times w transposed; added if add. */
 	void (*linear_backward_x)(const struct ops *ops, float *dx, int64_t ldx, const float *dy,
@@ -261,16 +287,15 @@ struct ops {
 
 	/*
 	 * What linear_backward_w() does, with rows that come part by part, as each_part() has them. Of a matrix of n columns
-	 * and so many rows, columns() bytes on a cache line hold what outer() needs (none: the backend cannot do that),
-	 * and lay_columns() puts some rows from from on there, the first of which is at x. Then dw[m, n] += left
-	 * transposed times right. sums() rows of n floats hold sums over a few rows each, and sum_rows() puts those of a
+	 * and so many rows, columns() bytes on a cache line hold what outers() needs (none: the backend cannot do that),
+	 * and lay_columns() puts some rows from from on there, the first of which is at x. Then outers() adds to each of n
+	 * dw[m, n] left transposed times right. sums() rows of n floats hold sums over a few rows each, and sum_rows() puts those of a
 	 * part there: their sum, over all parts, is that of all rows, the same at any number of threads.
 	 */
 	int64_t (*columns)(const struct ops *ops, int64_t n, int64_t rows);
 	void (*lay_columns)(const struct ops *ops, void *to, const float *x, int64_t ldx, int64_t n, int64_t rows, int64_t from,
 		int64_t some, bool right);
-	void (*outer)(const struct ops *ops, float *dw, const void *left, int64_t m, const void *right, int64_t n,
-		int64_t rows);
+	void (*outers)(const struct ops *ops, const struct outer *outer, int n, int64_t rows);
 	int64_t (*sums)(const struct ops *ops, int64_t rows);
 	void (*sum_rows)(const struct ops *ops, float *sums, const float *x, int64_t ldx, int64_t n, int64_t from,
 		int64_t some);
@@ -316,17 +341,17 @@ struct ops {
 
 	/*
 	 * out[rows, heads * head_dim] from q, k, v; lse[rows, heads] gets each row's log sum exp
-	 * for the backward pass.
+	 * for the backward pass. ahead: as for each_part().
 	 */
 	void (*attend_forward)(const struct ops *ops, float *out, float *lse, const float *q,
 		const float *k, const float *v, const struct attention *a, const struct spans *s,
-		float *scratch);
+		float *scratch, struct tilings *ahead);
 
 	/* dq, dk, dv (laid out as q, k, v) are set. */
 	void (*attend_backward)(const struct ops *ops, float *dq, float *dk, float *dv,
 		const float *dout, const float *out, const float *lse, const float *q,
 		const float *k, const float *v, const struct attention *a, const struct spans *s,
-		float *scratch);
+		float *scratch, struct tilings *ahead);
 
 	/* Keeps the keys and values of rows, each at the last position of its past; at: floats of a page before the part. */
 	void (*keep)(const struct ops *ops, const float *k, const float *v, const struct attention *a,

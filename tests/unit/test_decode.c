@@ -97,7 +97,7 @@ static void past_case(int64_t n, int64_t heads, int64_t kv_heads, int64_t dim, f
 			memset(page[p], 0xff, sizeof **page * (size_t)(3 * part));
 		}
 		if (ops == ref)
-			ops->attend_forward(ops, want, lse, x, x + k, x + v, &a, &s, scratch);
+			ops->attend_forward(ops, want, lse, x, x + k, x + v, &a, &s, scratch, NULL);
 		omp_set_num_threads(1);
 		for (int64_t r = 0; r < n; r++) {
 			ops->keep(ops, x + r * a.ld + k, x + r * a.ld + v, &a, past + r, at, 1);

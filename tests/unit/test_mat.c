@@ -5,6 +5,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/dtype.h"
 #include "num/kernels.h"
@@ -164,12 +165,24 @@ static void check_rows_alone(const struct ops *ops, bool apart, const float *got
 	free(alone);
 }
 
+/* The first part takes long. */
+static void wait_part(void *arg, int64_t from, int64_t n, int64_t slot)
+{
+	(void)arg, (void)n, (void)slot;
+	if (from == 0)
+		usleep(200);
+}
+
+/* Laid out by threads that wait for another, as far as they come. */
 static void by_tiles(const struct ops *ops, bool turned, float *y, const float *x, struct mat w, int64_t rows)
 {
 	void *tiles = aligned_alloc(64, (size_t)ops->tiles(ops, &w, turned));
+	struct tilings t = {0};
 
 	assert_non_null(tiles);
-	ops->tile(ops, tiles, &w, turned);
+	ops->tile_later(ops, &t, tiles, &w, turned);
+	ops->each_part(ops, 300, wait_part, NULL, &t);
+	ops->tile(ops, &t);
 	w.tiles = tiles;
 	if (turned)
 		ops->linear_backward_x(ops, y, w.in, x, w.out, &w, rows, false);
@@ -211,8 +224,8 @@ static void check_parts(const struct ops *ops, const float *dw, const float *dy,
 	c.right = aligned_alloc(64, (size_t)ops->columns(ops, c.n, rows));
 	c.sums = malloc((size_t)(ops->sums(ops, rows) * c.n) * sizeof *c.sums);
 	assert_true(got && bias && want && c.left && c.right && c.sums);
-	ops->each_part(ops, rows, lay_part, &c);
-	ops->outer(ops, got, c.left, c.m, c.right, c.n, rows);
+	ops->each_part(ops, rows, lay_part, &c, NULL);
+	ops->outers(ops, &(struct outer){got, c.left, c.m, c.right, c.n}, 1, rows);
 	assert_memory_equal(got, dw, sizeof *got * (size_t)(c.m * c.n));
 	ops->linear_backward_w(ops, NULL, bias, c.sums, c.n, NULL, 0, &sum, ops->sums(ops, rows));
 	for (int64_t r = 0; r < rows; r++)

@@ -318,7 +318,7 @@ struct attend {
 
 static void attend_run(struct attend *c, const struct ops *ops, float *out, float *lse)
 {
-	ops->attend_forward(ops, out, lse, c->qkv, c->qkv + c->k, c->qkv + c->v, &c->a, &c->s, c->scratch);
+	ops->attend_forward(ops, out, lse, c->qkv, c->qkv + c->k, c->qkv + c->v, &c->a, &c->s, c->scratch, NULL);
 }
 
 static double attend_value(void *arg)
@@ -345,12 +345,12 @@ static void attend_by_half(struct attend *c, const char *name, const float *grad
 
 	if (ops) {
 		scratch = check_zeros(ops->attend_scratch(ops, c->rows, c->a.head_dim));
-		ops->attend_forward(ops, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a, &c->s, scratch);
+		ops->attend_forward(ops, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a, &c->s, scratch, NULL);
 		check_close("attention out in BF16", out, c->out, n, 1e-2);
 		check_close("attention lse in BF16", lse, c->lse, c->rows * c->a.heads, 1e-2);
 		memset(got, 0x7f, sizeof *got * (size_t)(c->rows * c->a.ld));
 		ops->attend_backward(ops, got, got + k, got + v, c->weights, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a,
-			&c->s, scratch);
+			&c->s, scratch, NULL);
 		check_close("attention gradient in BF16", got, grad, c->rows * c->a.ld, 1e-2);
 		free(scratch);
 	}
@@ -373,7 +373,7 @@ static void attend_case(const struct records *r, struct attention a, int64_t k, 
 	c.scratch = check_zeros(scratch);
 	attend_value(&c);
 	ref->attend_backward(ref, grad, grad + k, grad + v, c.weights, c.out, c.lse, c.qkv, c.qkv + k, c.qkv + v, &c.a,
-		&c.s, c.scratch);
+		&c.s, c.scratch, NULL);
 	if (rows < 50)
 		check_gradient("attention", attend_value, &c, c.qkv, grad, rows * a.ld, 2e-3);
 	attend_value(&c);
@@ -384,7 +384,7 @@ static void attend_case(const struct records *r, struct attention a, int64_t k, 
 		check_close("attention lse", lse2, c.lse, rows * a.heads, 1e-5);
 		memset(grad2, 0x7f, sizeof *grad2 * (size_t)(rows * a.ld));
 		ops->attend_backward(ops, grad2, grad2 + k, grad2 + v, c.weights, out2, lse2, c.qkv, c.qkv + k,
-			c.qkv + v, &c.a, &c.s, c.scratch);
+			c.qkv + v, &c.a, &c.s, c.scratch, NULL);
 		check_close("attention gradient", grad2, grad, rows * a.ld, 2e-5);
 	}
 	attend_by_half(&c, "half-amx", grad);
@@ -448,15 +448,15 @@ static void test_window(void **state)
 		float *out = check_zeros(ROWS * D), *part = check_zeros(ROWS * D), *lse = check_zeros(ROWS);
 
 		a.window = W;
-		ops->attend_forward(ops, out, lse, x, x + D, x + 2 * D, &a, &whole, scratch);
-		ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &split, scratch);
+		ops->attend_forward(ops, out, lse, x, x + D, x + 2 * D, &a, &whole, scratch, NULL);
+		ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &split, scratch, NULL);
 		check_close("a prompt's rows in the window", part, out, ROWS * D, 1e-6);
 		a.window = 0;
 		for (int64_t i = W - 1; i < ROWS; i++) {
 			const struct span last = {i - W + 1, W, i - W + 1, 0};
 			const struct spans s = {&last, one, 1};
 
-			ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &s, scratch);
+			ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &s, scratch, NULL);
 			check_close("the last of a window", part + i * D, out + i * D, D, 1e-6);
 		}
 		free(x), free(scratch), free(out), free(part), free(lse);
@@ -642,7 +642,7 @@ static void test_nan(void **state)
 			x[at] = 0;
 			x[at * 16 + 8] = NAN; /* a key */
 			for (a.cap = 0; a.cap < 20; a.cap += 10) {
-				ops->attend_forward(ops, out, lse, x, x + 8, x + 12, &a, &s, scratch);
+				ops->attend_forward(ops, out, lse, x, x + 8, x + 12, &a, &s, scratch, NULL);
 				for (int64_t i = 0; i < 40; i++)
 					for (int64_t h = 0; h < 2; h++)
 						assert_true((i < at) != !!isnan(out[i * 8 + h * 4]));
@@ -728,7 +728,7 @@ static void test_parts(void **state)
 			s.part = ops->part(ops, s.rows);
 			s.room = ops->room(ops, s.rows);
 			memset(times, 0, sizeof times);
-			ops->each_part(ops, s.rows, see, &s);
+			ops->each_part(ops, s.rows, see, &s, NULL);
 			for (int64_t r = 0; r < s.rows; r++)
 				assert_int_equal(times[r], 1);
 			for (int64_t r = 1; r <= s.rows; r++) /* room is enough for fewer rows */
