@@ -13,7 +13,7 @@
 static struct cmd_stream io = CMD_STREAM_INIT;
 static const char *folder, *apply, *name = "ref";
 static int dtype, quantize;
-static int64_t batch_tokens = 2048;
+static int64_t batch_tokens = 4096;
 static bool no_tokens, allow_mismatch;
 
 static const struct cmd_option options[] = {
@@ -26,7 +26,7 @@ static const struct cmd_option options[] = {
 		.help = "round the layers' matrices to blocks: none (default), int8, nf4"},
 	{0, "no-tokens", 0, CMD_FLAG, &no_tokens, .help = "sums only, no tlogp.NAME"},
 	{0, "batch-tokens", "N", CMD_INT, &batch_tokens, 1, 1 << 24, .private = true,
-		.help = "tokens computed at a time (default 2048)"},
+		.help = "tokens computed at a time (default 4096)"},
 	{0, "allow-mismatch", 0, CMD_FLAG, &allow_mismatch, .help = "go on with another tokenizer's stream"},
 	CMD_STREAM_OPTIONS(io),
 	{0},

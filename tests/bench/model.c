@@ -16,7 +16,9 @@
 #include "cmd/cmd_model.h"
 #include "tests/bench/support/bench.h"
 
-#define MICRO_TOKENS 2048
+/* As the programs have it by default. */
+#define READ_TOKENS 4096
+#define TRAIN_TOKENS 2048
 
 struct bench {
 	struct model m;
@@ -85,7 +87,7 @@ static void read_batch(struct bench *b, struct decoder *d, struct pack *p)
 			if (cmd_pack_record(p, &b->batch.recs[i++], &err))
 				bench_die(&err);
 		while (i < b->n && p->rows + pack_rows(b->batch.recs[i].seg, b->batch.recs[i].k) <=
-					   MICRO_TOKENS);
+					   READ_TOKENS);
 		rows = mem_new((size_t)p->counted, sizeof *rows, &err);
 		if (!rows || decoder_forward(d, p, rows, &err))
 			bench_die(&err);
@@ -121,7 +123,7 @@ static void time_reading(struct bench *b, struct times *t)
 /* Room for any micro-batch, as dpo-step makes it. */
 static int reserve(const struct bench *b, struct trainer *t, struct err *err)
 {
-	int64_t rows = MICRO_TOKENS, longest = 0;
+	int64_t rows = TRAIN_TOKENS, longest = 0;
 
 	for (uint64_t i = 0; i < prefstore_records(b->data); i++) {
 		struct pref_rec rec;
@@ -141,7 +143,7 @@ static void time_training(struct bench *b, struct times *t)
 {
 	struct err err = ERR_INIT;
 	struct trainer_options o = {
-		.clip = 1, .optimizer = b->optimizer, .batch_tokens = MICRO_TOKENS};
+		.clip = 1, .optimizer = b->optimizer, .batch_tokens = TRAIN_TOKENS};
 	struct judge_step s;
 	struct trainer *trainer = NULL;
 
