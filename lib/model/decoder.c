@@ -213,6 +213,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 {
 	const struct arch *a = &d->m->arch;
 	int64_t e = rows * a->hidden;
+	const struct attention attention = decoder_attention(a, 0);
 	struct field g[GRADIENTS];
 	int64_t parts = d->ops->room(d->ops, rows);
 	bool train = decoder_trains(d), as_they_are = d->ops->stored(d->ops, a->inner) == a->inner;
@@ -233,7 +234,7 @@ static size_t lay_out(struct decoder *d, int64_t rows, int64_t counted, int64_t 
 	d->gate = place(&p, parts * a->inner, arch_gated(a) && !(train && as_they_are));
 	d->up = place(&p, parts * a->inner, !(train && as_they_are));
 	lay_out_head(d, &p, counted);
-	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, a->head_dim), true);
+	d->scratch = place(&p, d->ops->attend_scratch(d->ops, longest, &attention), true);
 	list_gradients(g, d);
 	for (int i = 0; i < GRADIENTS; i++)
 		*g[i].at = place(&p, parts * g[i].width, g[i].used);

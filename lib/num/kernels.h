@@ -156,8 +156,8 @@ struct kernels {
 		const float *out, const float *lse, const float *q, const float *k, const float *v,
 		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 		float *scratch);
-	int64_t (*attend_half_scratch)(int64_t longest, int64_t head_dim);
-	int64_t (*attend_scratch)(int64_t longest, int64_t head_dim); /* longest: keys that a row may see */
+	int64_t (*attend_half_scratch)(const struct attention *a);
+	int64_t (*attend_scratch)(int64_t longest, const struct attention *a); /* longest: keys that a row may see */
 
 	/* One row, of out and q, for the query heads of one key-value head; scratch as above. */
 	void (*attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,

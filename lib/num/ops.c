@@ -272,18 +272,18 @@ static void rope(const struct ops *ops, float *x, int64_t ld, const float *turn,
 }
 
 /* Each thread's part of the scratch, on a cache line of its own. */
-static int64_t scratch_each(const struct ops *ops, int64_t keys, int64_t head_dim)
+static int64_t scratch_each(const struct ops *ops, int64_t keys, const struct attention *a)
 {
-	int64_t n = ops->kernels->attend_scratch(keys, head_dim), half = 0;
+	int64_t n = ops->kernels->attend_scratch(keys, a), half = 0;
 
 	if (ops_half(ops))
-		half = ops->kernels->attend_half_scratch(keys, head_dim);
+		half = ops->kernels->attend_half_scratch(a);
 	return ((half > n ? half : n) + 15) / 16 * 16;
 }
 
-static int64_t attend_scratch(const struct ops *ops, int64_t keys, int64_t head_dim)
+static int64_t attend_scratch(const struct ops *ops, int64_t keys, const struct attention *a)
 {
-	return omp_get_max_threads() * scratch_each(ops, keys, head_dim);
+	return omp_get_max_threads() * scratch_each(ops, keys, a);
 }
 
 /* The most keys that a row of spans from from to to - 1 sees without a window. */
@@ -306,7 +306,7 @@ static bool attend_in_half(const struct ops *ops, const struct attention *a, con
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct spans *s, float *scratch, struct tilings *ahead)
 {
-	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
+	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a);
 	int here = 0;
 
 #pragma omp parallel
@@ -332,7 +332,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 	const float *out, const float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct spans *s, float *scratch, struct tilings *ahead)
 {
-	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a->head_dim);
+	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a);
 	int here = 0;
 
 #pragma omp parallel
@@ -380,7 +380,7 @@ static void attend_past(const struct ops *ops, float *out, const float *q, const
 
 	for (int64_t r = 0; r < rows; r++)
 		longest = past[r].len > longest ? past[r].len : longest;
-	each = scratch_each(ops, longest, a->head_dim);
+	each = scratch_each(ops, longest, a);
 #pragma omp parallel for collapse(2) schedule(dynamic) if (rows * longest * a->heads * a->head_dim > ALONE)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t h = 0; h < a->kv_heads; h++)

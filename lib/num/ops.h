@@ -337,7 +337,7 @@ struct ops {
 		const struct turning *sizes, bool back);
 
 	/* Floats of scratch that attention needs, for all threads, where no row sees more than keys rows. */
-	int64_t (*attend_scratch)(const struct ops *ops, int64_t keys, int64_t head_dim);
+	int64_t (*attend_scratch)(const struct ops *ops, int64_t keys, const struct attention *a);
 
 	/*
 	 * out[rows, heads * head_dim] from q, k, v; lse[rows, heads] gets each row's log sum exp

@@ -89,7 +89,7 @@ static void past_case(int64_t n, int64_t heads, int64_t kv_heads, int64_t dim, f
 		past[r] = (struct past){page, r + 1};
 	EACH_BACKEND(ops)
 	{
-		float *scratch = zeros(3 * ops->attend_scratch(ops, n, dim));
+		float *scratch = zeros(3 * ops->attend_scratch(ops, n, &a));
 
 		/* What no row has written yet is not looked at. */
 		for (int64_t p = 0; p < pages; p++) {

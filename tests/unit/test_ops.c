@@ -344,7 +344,7 @@ static void attend_by_half(struct attend *c, const char *name, const float *grad
 	float *out = check_zeros(n), *lse = check_zeros(c->rows * c->a.heads), *got = check_zeros(c->rows * c->a.ld), *scratch;
 
 	if (ops) {
-		scratch = check_zeros(ops->attend_scratch(ops, c->rows, c->a.head_dim));
+		scratch = check_zeros(ops->attend_scratch(ops, c->rows, &c->a));
 		ops->attend_forward(ops, out, lse, c->qkv, c->qkv + k, c->qkv + v, &c->a, &c->s, scratch, NULL);
 		check_close("attention out in BF16", out, c->out, n, 1e-2);
 		check_close("attention lse in BF16", lse, c->lse, c->rows * c->a.heads, 1e-2);
@@ -365,11 +365,11 @@ static void attend_case(const struct records *r, struct attention a, int64_t k, 
 		check_random(2, rows * wide, 1), check_zeros(rows * wide), check_zeros(rows * a.heads), NULL, rows, k, v};
 	float *grad = check_zeros(rows * a.ld), *grad2 = check_zeros(rows * a.ld), *out2 = check_zeros(rows * wide);
 	float *lse2 = check_zeros(rows * a.heads);
-	int64_t scratch = ref->attend_scratch(ref, rows, a.head_dim);
+	int64_t scratch = ref->attend_scratch(ref, rows, &a);
 
 	EACH_BACKEND(ops)
-		if (ops->attend_scratch(ops, rows, a.head_dim) > scratch)
-			scratch = ops->attend_scratch(ops, rows, a.head_dim);
+		if (ops->attend_scratch(ops, rows, &a) > scratch)
+			scratch = ops->attend_scratch(ops, rows, &a);
 	c.scratch = check_zeros(scratch);
 	attend_value(&c);
 	ref->attend_backward(ref, grad, grad + k, grad + v, c.weights, c.out, c.lse, c.qkv, c.qkv + k, c.qkv + v, &c.a,
@@ -408,11 +408,14 @@ static const struct span small_spans[] = {{0, 5, 0, 0}, {5, 3, 0, 5}, {8, 1, 0, 
 static const int64_t small_groups[] = {0, 3, 4, 7};
 static const struct span large_spans[] = {{0, 75, 0, 0}, {75, 33, 0, 75}, {108, 64, 0, 75}, {172, 131, 172, 0}};
 static const int64_t large_groups[] = {0, 3, 4};
+/* More than a block of keys, and than the queries that pass through all blocks together. */
+static const struct span long_spans[] = {{0, 601, 0, 0}, {601, 40, 0, 601}, {641, 200, 0, 601}, {841, 257, 841, 0}};
+static const struct records lengthy = {long_spans, large_groups, 2, 1098};
 static const struct records small = {small_spans, small_groups, 3, 18}, large = {large_spans, large_groups, 2, 303};
 
 static void test_attend(void **state)
 {
-	static const int64_t windows[] = {1, 2, 4, 6, 7, 1000}, wide[] = {1, 33, 100};
+	static const int64_t windows[] = {1, 2, 4, 6, 7, 1000}, wide[] = {1, 33, 100}, wider[] = {100, 257, 512, 600};
 
 	(void)state;
 	attend_kinds(&small, 4, 2, 5, 0, 0);
@@ -426,6 +429,10 @@ static void test_attend(void **state)
 		attend_kinds(&small, 4, 2, 5, i % 2 ? 2 : 0, windows[i]);
 	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
 		attend_kinds(&large, 2, 1, 20, i % 2 ? 2 : 0, wide[i]);
+	attend_kinds(&lengthy, 3, 1, 24, 0, 0);
+	attend_kinds(&lengthy, 4, 2, 9, 3, 0);
+	for (size_t i = 0; i < sizeof wider / sizeof *wider; i++)
+		attend_kinds(&lengthy, 2, 1, 16, 0, wider[i]);
 	/* Each head's query, key and value side by side. */
 	attend_case(&small, (struct attention){3, 3, 6, 54, 18, 18, 0.37f, 0, 3}, 6, 12);
 	attend_case(&large, (struct attention){1, 1, 17, 51, 51, 51, 0.37f, 0, 0}, 17, 34);
@@ -434,8 +441,8 @@ static void test_attend(void **state)
 /* What a window of w sees is what is left when all but the last w tokens are cut off. */
 static void test_window(void **state)
 {
-	enum { ROWS = 90, D = 8, LD = 3 * D, W = 37 };
-	const struct span all = {0, ROWS, 0, 0}, shared[] = {{0, 50, 0, 0}, {50, 40, 0, 50}};
+	enum { ROWS = 640, D = 8, LD = 3 * D, W = 330 };
+	const struct span all = {0, ROWS, 0, 0}, shared[] = {{0, 290, 0, 0}, {290, 350, 0, 290}};
 	const int64_t one[] = {0, 1}, two[] = {0, 2};
 	const struct spans whole = {&all, one, 1}, split = {shared, two, 1};
 	struct attention a = {1, 1, D, LD, D, D, 0.5f, 0, W};
@@ -444,7 +451,7 @@ static void test_window(void **state)
 	(void)state;
 	EACH_BACKEND(ops)
 	{
-		float *x = check_random(1, ROWS * LD, 1), *scratch = check_zeros(ops->attend_scratch(ops, ROWS, D));
+		float *x = check_random(1, ROWS * LD, 1), *scratch = check_zeros(ops->attend_scratch(ops, ROWS, &a));
 		float *out = check_zeros(ROWS * D), *part = check_zeros(ROWS * D), *lse = check_zeros(ROWS);
 
 		a.window = W;
@@ -452,7 +459,7 @@ static void test_window(void **state)
 		ops->attend_forward(ops, part, lse, x, x + D, x + 2 * D, &a, &split, scratch, NULL);
 		check_close("a prompt's rows in the window", part, out, ROWS * D, 1e-6);
 		a.window = 0;
-		for (int64_t i = W - 1; i < ROWS; i++) {
+		for (int64_t i = W - 1; i < ROWS; i += 7) {
 			const struct span last = {i - W + 1, W, i - W + 1, 0};
 			const struct spans s = {&last, one, 1};
 
@@ -628,7 +635,7 @@ static void test_nan(void **state)
 	EACH_BACKEND(ops)
 		for (int64_t at = 0; at < 40; at++) {
 			float *x = check_random(1, 40 * 16, 1), *out = check_zeros(40 * 16), *lse = check_zeros(40 * 16);
-			float *scratch = check_zeros(ops->attend_scratch(ops, 40, 4));
+			float *scratch = check_zeros(ops->attend_scratch(ops, 40, &a));
 			struct logp_row row;
 
 			x[at] = NAN;

@@ -1,88 +1,112 @@
 /*
- * Attention of one group for one key-value head, in blocks of query rows. Keys (and, backward, values)
- * are transposed once a span, so that every product below is a broadcast times a row: one small matrix
- * product serves all.
+ * Attention of one group for one key-value head, in blocks of query rows and of keys. A block's keys (and, backward, values)
+ * are turned, so that every product below is a broadcast times a row: one small matrix product serves all.
  */
 #include "num/simd/attend.h"
 #include "num/simd/product.h"
+#include "num/simd/transpose.h"
 
-#define BLOCK (6 * MR) /* query rows at a time */
+#define BLOCK (6 * MR)	     /* query rows at a time */
+#define QUERIES (14 * BLOCK) /* that pass through all blocks of keys together */
 
-/* t[d, keys]: column at + j gets row j of x. */
-static void transpose(float *t, int64_t keys, int64_t at, const float *x, int64_t ld, int64_t rows, int64_t d)
+int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a)
 {
-	for (int64_t f = 0; f < d; f++)
-		for (int64_t j = 0; j < rows; j++)
-			t[f * keys + at + j] = x[j * ld + f];
+	int64_t states = QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
+
+	(void)longest;
+	return KEY_ROW * (2 * a->head_dim + 2 * BLOCK) + states;
 }
 
-int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim)
+/* t[d, KEY_ROW] = the block's keys of x, turned. */
+static void turn_keys(float *t, const float *x, int64_t ld, const struct keys *k, int64_t d)
 {
-	return row_of_keys(longest) * (2 * head_dim + 2 * BLOCK);
+	for (int i = 0; i < 2; i++)
+		turn(t + k->part[i].at, KEY_ROW, x + k->part[i].row * ld, ld, k->part[i].n, d);
+}
+
+/* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
+static void rows_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct attention *a,
+	const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, before = s->prefix_len;
+	int64_t first = kv_head * per, least = first_key(a, before + from) / KEYS * KEYS;
+	float *kt = scratch, *p = kt + d * KEY_ROW;
+	struct softmax *state = (struct softmax *)(void *)(p + BLOCK * KEY_ROW);
+
+	clear(out + (s->start + from) * wide + first * d, wide, to - from, per * d);
+	for (int64_t i = 0; i < per * QUERIES; i++)
+		state[i] = (struct softmax)SOFTMAX_INIT;
+	for (int64_t block = least; block < before + to; block += KEYS) {
+		struct keys all = keys_between(s, block, block, before + to);
+
+		turn_keys(kt, k, ld, &all, d);
+		for (int64_t h = first; h < first + per; h++)
+			for (int64_t i = from; i < to; i += BLOCK) {
+				int64_t rows = at_most(to - i, BLOCK), row = s->start + i;
+				struct keys keys = keys_of(a, s, block, i, i + rows);
+				int64_t low = keys.low, n = keys.end - low;
+				float *o = out + row * wide + h * d;
+
+				if (n == 0)
+					continue;
+				clear(p + low, KEY_ROW, rows, n);
+				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW);
+				for (int64_t r = 0; r < rows; r++)
+					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
+						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
+				for (int x = 0; x < 2; x++)
+					product(rows, d, keys.part[x].n, p + keys.part[x].at, KEY_ROW, 1,
+						v + keys.part[x].row * ld, ld, o, wide);
+			}
+	}
+	for (int64_t i = from; i < to; i++)
+		for (int64_t h = first; h < first + per; h++)
+			row_end(out + (s->start + i) * wide + h * d, &lse[(s->start + i) * a->heads + h],
+				&state[(h - first) * QUERIES + i - from], d);
 }
 
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = longest_row(span, from, to);
-	float *kt = scratch, *p = kt + d * most;
-
-	k += kv_head * a->kv_step;
-	v += kv_head * a->kv_step;
-	for (const struct span *s = span + from; s < span + to; s++) {
-		transpose(kt, most, 0, k + s->prefix * ld, ld, s->prefix_len, d);
-		transpose(kt, most, s->prefix_len, k + s->start * ld, ld, s->len, d);
-		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
-				struct keys keys = keys_of(a, s, i, i + rows);
-				int64_t low = keys.low, n = keys.end - low;
-				float *o = out + row * wide + h * d, sums[BLOCK];
-
-				clear(p + low, most, rows, n);
-				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, most, p + low, most);
-				clear(o, wide, rows, d);
-				for (int64_t r = 0; r < rows; r++)
-					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r,
-						&lse[(row + r) * a->heads + h]);
-				for (int x = 0; x < 2; x++)
-					product(rows, d, keys.part[x].n, p + keys.part[x].at, most, 1,
-						v + keys.part[x].row * ld, ld, o, wide);
-				for (int64_t r = 0; r < rows; r++)
-					for (int64_t f = 0; f < d; f++)
-						o[r * wide + f] /= sums[r];
-			}
-	}
+	for (const struct span *s = span + from; s < span + to; s++)
+		for (int64_t i = 0; i < s->len; i += QUERIES)
+			rows_forward(out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
+				at_most(i + QUERIES, s->len), kv_head, scratch);
 }
 
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,
 	int64_t at, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, n = past->len;
-	int64_t low = first_key(a, n - 1) / PAST_PAGE * PAST_PAGE;
-	struct keys keys = {.low = low, .end = n};
+	int64_t least = first_key(a, n - 1) / KEYS * KEYS;
 	float *p = scratch, lse;
 
 	at += kv_head * 2 * d * PAST_PAGE;
 	for (int64_t h = 0; h < per; h += BLOCK) {
-		int64_t heads = per - h < BLOCK ? per - h : BLOCK, first = kv_head * per + h;
-		float *o = out + first * d, sums[BLOCK];
+		int64_t heads = at_most(per - h, BLOCK), first = kv_head * per + h;
+		float *o = out + first * d;
+		struct softmax state[BLOCK];
 
-		clear(p + low, n, heads, n - low);
-		for (int64_t j = low; j < n; j += PAST_PAGE)
-			product(heads, n - j < PAST_PAGE ? n - j : PAST_PAGE, d, q + first * a->q_step, a->q_step, 1,
-				past->page[j / PAST_PAGE] + at, PAST_PAGE, p + j, n);
 		clear(o, d, heads, d);
 		for (int64_t r = 0; r < heads; r++)
-			sums[r] = row_forward(p + r * n, a, &keys, n - 1, &lse);
-		for (int64_t j = low; j < n; j += PAST_PAGE)
-			product(heads, d, n - j < PAST_PAGE ? n - j : PAST_PAGE, p + j, n, 1,
-				past->page[j / PAST_PAGE] + at + d * PAST_PAGE, d, o, d);
+			state[r] = (struct softmax)SOFTMAX_INIT;
+		for (int64_t block = least; block < n; block += KEYS) {
+			int64_t low = at_least(first_key(a, n - 1) / PAST_PAGE * PAST_PAGE, block), end = at_most(n, block + KEYS);
+			struct keys keys = {.block = block, .low = low - block, .end = end - block};
+
+			clear(p + keys.low, KEY_ROW, heads, end - low);
+			for (int64_t j = low; j < end; j += PAST_PAGE)
+				product(heads, at_most(end - j, PAST_PAGE), d, q + first * a->q_step, a->q_step, 1,
+					past->page[j / PAST_PAGE] + at, PAST_PAGE, p + j - block, KEY_ROW);
+			for (int64_t r = 0; r < heads; r++)
+				row_forward(p + r * KEY_ROW, a, &keys, n - 1, &state[r], o + r * d);
+			for (int64_t j = low; j < end; j += PAST_PAGE)
+				product(heads, d, at_most(end - j, PAST_PAGE), p + j - block, KEY_ROW, 1,
+					past->page[j / PAST_PAGE] + at + d * PAST_PAGE, d, o, d);
+		}
 		for (int64_t r = 0; r < heads; r++)
-			for (int64_t f = 0; f < d; f++)
-				o[r * d + f] /= sums[r];
+			row_end(o + r * d, &lse, &state[r], d);
 	}
 }
 
@@ -90,43 +114,43 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = longest_row(span, from, to), at = kv_head * a->kv_step;
-	float *kt = scratch, *vt = kt + d * most, *p = vt + d * most, *dp = p + BLOCK * most;
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, its = kv_head * a->kv_step;
+	float *kt = scratch, *vt = kt + d * KEY_ROW, *p = vt + d * KEY_ROW, *dp = p + BLOCK * KEY_ROW;
 
 	for (const struct span *s = span + from; s < span + to; s++)
 		clear_gradients(dq, dk, dv, a, s, kv_head);
-	for (const struct span *s = span + from; s < span + to; s++) {
-		int64_t before = s->prefix_len, prefix = s->prefix * ld + at, start = s->start * ld + at;
+	for (const struct span *s = span + from; s < span + to; s++)
+		for (int64_t block = 0; block < s->prefix_len + s->len; block += KEYS) {
+			struct keys all = keys_between(s, block, block, s->prefix_len + s->len);
 
-		transpose(kt, most, 0, k + prefix, ld, before, d);
-		transpose(kt, most, before, k + start, ld, s->len, d);
-		transpose(vt, most, 0, v + prefix, ld, before, d);
-		transpose(vt, most, before, v + start, ld, s->len, d);
-		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
-				struct keys keys = keys_of(a, s, i, i + rows);
-				int64_t low = keys.low, n = keys.end - low, head = row * ld + h * a->q_step;
-				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
+			turn_keys(kt, k + its, ld, &all, d);
+			turn_keys(vt, v + its, ld, &all, d);
+			for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+				for (int64_t i = 0; i < s->len; i += BLOCK) {
+					int64_t rows = at_most(s->len - i, BLOCK), row = s->start + i;
+					struct keys keys = keys_of(a, s, block, i, i + rows);
+					int64_t low = keys.low, n = keys.end - low, head = row * ld + h * a->q_step;
+					const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 
-				clear(p + low, most, rows, n);
-				clear(dp + low, most, rows, n);
-				product(rows, n, d, q + head, ld, 1, kt + low, most, p + low, most);
-				product(rows, n, d, ob, wide, 1, vt + low, most, dp + low, most);
-				for (int64_t r = 0; r < rows; r++) {
-					float mean = dot(ob + r * wide, o + r * wide, d);
+					if (n == 0)
+						continue;
+					clear(p + low, KEY_ROW, rows, n);
+					clear(dp + low, KEY_ROW, rows, n);
+					product(rows, n, d, q + head, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW);
+					product(rows, n, d, ob, wide, 1, vt + low, KEY_ROW, dp + low, KEY_ROW);
+					for (int64_t r = 0; r < rows; r++) {
+						float mean = dot(ob + r * wide, o + r * wide, d);
 
-					row_backward(p + r * most, dp + r * most, a, &keys, before + i + r,
-						lse[(row + r) * a->heads + h], mean);
+						row_backward(p + r * KEY_ROW, dp + r * KEY_ROW, a, &keys, s->prefix_len + i + r,
+							lse[(row + r) * a->heads + h], mean);
+					}
+					for (int x = 0; x < 2; x++) {
+						int64_t m = keys.part[x].n, first = keys.part[x].at, there = keys.part[x].row * ld + its;
+
+						product(m, d, rows, p + first, 1, KEY_ROW, ob, wide, dv + there, ld);
+						product(m, d, rows, dp + first, 1, KEY_ROW, q + head, ld, dk + there, ld);
+						product(rows, d, m, dp + first, KEY_ROW, 1, k + there, ld, dq + head, ld);
+					}
 				}
-				for (int x = 0; x < 2; x++) {
-					int64_t m = keys.part[x].n, first = keys.part[x].at, its = keys.part[x].row * ld + at;
-
-					product(m, d, rows, p + first, 1, most, ob, wide, dv + its, ld);
-					product(m, d, rows, dp + first, 1, most, q + head, ld, dk + its, ld);
-					product(rows, d, m, dp + first, most, 1, k + its, ld, dq + head, ld);
-				}
-			}
-	}
+		}
 }

@@ -12,31 +12,20 @@ static inline void clear(float *x, int64_t ld, int64_t rows, int64_t n)
 		memset(x + r * ld, 0, sizeof *x * (size_t)n);
 }
 
-/* Floats from one row of so many keys to the next: whole lines of a cache, and not all rows at the same place of it. */
-static inline int64_t row_of_keys(int64_t keys)
-{
-	int64_t row = (keys + 15) / 16 * 16;
-
-	return row % 256 == 0 ? row + 16 : row;
-}
-
-/* That of the longest row of keys in spans from to to. */
-static inline int64_t longest_row(const struct span *span, int64_t from, int64_t to)
-{
-	int64_t most = 0;
-
-	for (int64_t s = from; s < to; s++)
-		if (span[s].prefix_len + span[s].len > most)
-			most = span[s].prefix_len + span[s].len;
-	return row_of_keys(most);
-}
+/*
+ * Keys are taken in blocks of so many positions, for which rows that see more of them add up as they go (online softmax:
+ * Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135), so that what is computed of a block stays in
+ * the second cache. Blocks begin at multiples of it, whatever rows are packed together.
+ */
+#define KEYS 512
+#define KEY_ROW (KEYS + 16) /* floats from one row of them to the next, which do not fall on the same places of a cache */
 
 /*
- * The keys that a block of query rows looks at, from low on, in two parts: rows of the prefix, and the span's
- * own. Keys are numbered by position; a row of the block sees some of them, the others count as 0.
+ * The keys of a block that some query rows look at, numbered from the block's first, in two parts: rows of the prefix, and
+ * the span's own. A row sees some of them, the others count as 0; low is such that loads are aligned as the block is.
  */
 struct keys {
-	int64_t low, end;
+	int64_t block, low, end; /* the position of the block's first */
 	struct {
 		int64_t at, n, row; /* the first, how many, and the first one's row of the pack */
 	} part[2];
@@ -48,14 +37,32 @@ static inline int64_t first_key(const struct attention *a, int64_t position)
 	return a->window && position >= a->window ? position - a->window + 1 : 0;
 }
 
-/* For rows of the span's own from i to end - 1. low is such that loads are aligned as the whole is. */
-static inline struct keys keys_of(const struct attention *a, const struct span *s, int64_t i, int64_t end)
+static inline int64_t at_least(int64_t x, int64_t least)
 {
-	int64_t before = s->prefix_len, low = first_key(a, before + i) / 16 * 16;
-	int64_t prefix = low < before ? low : before, own = low - prefix;
+	return x > least ? x : least;
+}
 
-	return (struct keys){low, before + end,
-		{{prefix, before - prefix, s->prefix + prefix}, {before + own, end - own, s->start + own}}};
+static inline int64_t at_most(int64_t x, int64_t most)
+{
+	return x < most ? x : most;
+}
+
+/* Of a block, those between two positions. */
+static inline struct keys keys_between(const struct span *s, int64_t block, int64_t from, int64_t to)
+{
+	int64_t low = at_least(from, block), end = at_least(at_most(to, block + KEYS), low), before = s->prefix_len;
+	int64_t prefix = at_most(low, before), prefix_end = at_most(end, before);
+	int64_t own = at_least(low, before), own_end = at_least(end, before);
+
+	return (struct keys){block, low - block, end - block,
+		{{prefix - block, prefix_end - prefix, s->prefix + prefix},
+			{own - block, own_end - own, s->start + own - before}}};
+}
+
+/* Of a block, those that rows of the span's own see, from i to end - 1. */
+static inline struct keys keys_of(const struct attention *a, const struct span *s, int64_t block, int64_t i, int64_t end)
+{
+	return keys_between(s, block, first_key(a, s->prefix_len + i) / 16 * 16, s->prefix_len + end);
 }
 
 /* p = cap * tanh(p * scale / cap) */
@@ -99,11 +106,25 @@ static inline void zero(float *x, int64_t n)
 		vec_store_part(x + j, (vf){0}, n - j);
 }
 
-/* Zeros around the keys from first to last, within those of the block. */
-static inline void mask(float *p, const struct keys *k, int64_t first, int64_t last)
+/* The keys of a block that the row at a position sees. */
+struct seen {
+	int64_t first, n;
+};
+
+static inline struct seen seen_at(const struct attention *a, const struct keys *k, int64_t position)
 {
+	int64_t first = at_least(first_key(a, position) - k->block, k->low), end = at_most(position + 1 - k->block, k->end);
+
+	return (struct seen){first, at_least(end - first, 0)};
+}
+
+/* Zeros around them, within those of the query rows. */
+static inline void mask(float *p, const struct keys *k, struct seen seen)
+{
+	int64_t first = seen.n ? seen.first : k->end, last = seen.n ? seen.first + seen.n : k->end;
+
 	zero(p + k->low, first - k->low);
-	zero(p + last + 1, k->end - last - 1);
+	zero(p + last, k->end - last);
 }
 
 /* Sum of products. */
@@ -119,21 +140,45 @@ static inline float dot(const float *x, const float *y, int64_t n)
 	return vec_sum(sum);
 }
 
-/* In place: from products of the row at a position to what is proportional to its probabilities; their sum. */
-static inline float row_forward(float *p, const struct attention *a, const struct keys *k, int64_t position, float *lse)
-{
-	int64_t first = first_key(a, position), n = position + 1 - first;
-	float scale = a->scale, top, sum;
+/* What a row has seen so far: the largest, and the sum of exponentials by which it is larger. Begins as SOFTMAX_INIT. */
+struct softmax {
+	float top, sum;
+};
 
+#define SOFTMAX_INIT {-INFINITY, 0}
+
+/*
+ * In place: from products of the row at a position with a block's keys to what is proportional to their probabilities. What
+ * earlier blocks gave to out[d] is made smaller where this one has something larger.
+ */
+static inline void row_forward(float *p, const struct attention *a, const struct keys *k, int64_t position,
+	struct softmax *so_far, float *out)
+{
+	struct seen seen = seen_at(a, k, position);
+	float scale = a->scale, top, factor;
+
+	mask(p, k, seen);
+	if (!seen.n)
+		return;
+	p += seen.first;
 	if (a->cap != 0) {
-		soften(p + first, n, scale, a->cap);
+		soften(p, seen.n, scale, a->cap);
 		scale = 1;
 	}
-	top = scale * vec_largest(p + first, n);
-	sum = exponentials(p + first, n, scale, top);
-	mask(p, k, first, position);
-	*lse = top + logf(sum);
-	return sum;
+	top = fmaxf(so_far->top, scale * vec_largest(p, seen.n));
+	factor = expf(so_far->top - top);
+	if (so_far->sum > 0 && factor != 1)
+		for (int64_t f = 0; f < a->head_dim; f++)
+			out[f] *= factor;
+	*so_far = (struct softmax){top, so_far->sum * factor + exponentials(p, seen.n, scale, top)};
+}
+
+/* A row's output and lse, once all blocks have been seen. */
+static inline void row_end(float *out, float *lse, const struct softmax *all, int64_t d)
+{
+	for (int64_t f = 0; f < d; f++)
+		out[f] /= all->sum;
+	*lse = all->top + logf(all->sum);
 }
 
 /*
@@ -143,9 +188,12 @@ static inline float row_forward(float *p, const struct attention *a, const struc
 static inline void row_backward(float *p, float *dp, const struct attention *a, const struct keys *k, int64_t position,
 	float lse, float mean)
 {
-	int64_t first = first_key(a, position), n = position + 1 - first;
-	float *z = p + first, *dz = dp + first, inverse = a->cap == 0 ? 0 : 1 / a->cap, scale = a->cap == 0 ? a->scale : 1;
+	struct seen seen = seen_at(a, k, position);
+	int64_t n = seen.n;
+	float *z = p + seen.first, *dz = dp + seen.first, inverse = a->cap == 0 ? 0 : 1 / a->cap, scale = a->cap == 0 ? a->scale : 1;
 
+	mask(p, k, seen);
+	mask(dp, k, seen);
 	if (a->cap != 0)
 		soften(z, n, a->scale, a->cap);
 	for (int64_t j = 0; j < n; j += VL) { /* the soft cap's slope, where there is one, by what it gave */
@@ -162,8 +210,6 @@ static inline void row_backward(float *p, float *dp, const struct attention *a, 
 			vec_store(dz + j, dx);
 		}
 	}
-	mask(p, k, first, position);
-	mask(dp, k, first, position);
 }
 
 /* Zeros where the gradients of one key-value head and its query heads will be added up. */

@@ -1,7 +1,7 @@
 /*
- * Attention of one group for one key-value head with products in BF16, in blocks of query rows: softmax and sums are
- * in float32. Keys and values become tiles once a span, those of its prefix and its own apart, so that either begins
- * with a tile; a block's queries, probabilities and gradients where they are multiplied.
+ * Attention of one group for one key-value head with products in BF16, in blocks of query rows and of keys: softmax and
+ * sums are in float32. A block's keys and values become tiles once, those of the prefix and the span's own apart, so that
+ * either begins with a tile; queries, probabilities and gradients where they are multiplied.
  *
  * Scores are exponents, so that what rounding queries and keys takes from a large one would be seen in all that comes
  * of it: they are made of what is rounded and of the rest, but for the product of both rests.
@@ -9,14 +9,23 @@
 #include "num/simd/attend.h"
 
 #define BLOCK (2 * HALF_LINES) /* query rows at a time */
-#define REST(most, d) (((most) > BLOCK ? (most) : BLOCK) * (d)) /* floats */
+#define QUERIES (16 * BLOCK)   /* that pass through all blocks of keys together */
 
-/* p, dp and both()'s floats, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
-int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim)
+/* Floats of what both() leaves, and of the rows' states. */
+static int64_t rests(const struct attention *a)
 {
-	int64_t row = row_of_keys(longest);
+	return KEYS * a->head_dim;
+}
 
-	return row * 2 * BLOCK + REST(row, head_dim) + (longest + 4 * BLOCK) * 6 * (head_dim + 2 * BLOCK) / 2;
+static int64_t states(const struct attention *a)
+{
+	return QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
+}
+
+/* p, dp, rests and states, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
+int64_t VEC_NAME(attend_half_scratch)(const struct attention *a)
+{
+	return KEY_ROW * 2 * BLOCK + rests(a) + states(a) + (KEYS + 4 * BLOCK) * 6 * (a->head_dim + 2 * BLOCK) / 2;
 }
 
 /* Hands out room for tiles. */
@@ -75,50 +84,66 @@ static struct room room_after(float *scratch, int64_t floats)
 	return (struct room){(uint16_t *)(void *)(scratch + (floats + 15) / 16 * 16)};
 }
 
-void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
-	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-	float *scratch)
+/* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
+static void rows_forward(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k, const float *v,
+	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = longest_row(span, from, to);
-	float *p = scratch, *rest = p + BLOCK * most;
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, before = s->prefix_len;
+	int64_t first = kv_head * per;
+	float *p = scratch, *rest = p + BLOCK * KEY_ROW;
+	struct softmax *state = (struct softmax *)(void *)(rest + rests(a));
 
-	k += kv_head * a->kv_step;
-	v += kv_head * a->kv_step;
-	for (const struct span *s = span + from; s < span + to; s++) {
-		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
-		struct room room = room_after(rest, REST(most, d));
+	clear(out + (s->start + from) * wide + first * d, wide, to - from, per * d);
+	for (int64_t i = 0; i < per * QUERIES; i++)
+		state[i] = (struct softmax)SOFTMAX_INIT;
+	for (int64_t block = 0; block < before + to; block += KEYS) {
+		struct keys all = keys_between(s, block, block, before + to);
+		struct room room = room_after(rest, rests(a) + states(a));
 		uint16_t *key[2], *value[2];
 
 		for (int x = 0; x < 2; x++) {
-			key[x] = both(&room, k + first[x] * ld, ld, n[x], d, true, rest);
-			value[x] = lines(&room, v + first[x] * ld, ld, d, n[x], false, true);
+			key[x] = both(&room, k + all.part[x].row * ld, ld, all.part[x].n, d, true, rest);
+			value[x] = lines(&room, v + all.part[x].row * ld, ld, d, all.part[x].n, false, true);
 		}
-		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
-				struct keys keys = keys_of(a, s, i, i + rows);
+		for (int64_t h = first; h < first + per; h++)
+			for (int64_t i = from; i < to; i += BLOCK) {
+				int64_t rows = at_most(to - i, BLOCK), row = s->start + i;
+				struct keys keys = keys_of(a, s, block, i, i + rows);
 				struct room now = room;
-				uint16_t *query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
-				float *o = out + row * wide + h * d, sums[BLOCK];
+				uint16_t *query;
+				float *o = out + row * wide + h * d;
 
+				if (keys.end == keys.low)
+					continue;
+				query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
 				for (int x = 0; x < 2; x++)
-					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
-				clear(o, wide, rows, d);
+					scores(multiply, p + keys.part[x].at, KEY_ROW, rows, keys.part[x].n, d, query, key[x]);
 				for (int64_t r = 0; r < rows; r++)
-					sums[r] = row_forward(p + r * most, a, &keys, s->prefix_len + i + r, &lse[(row + r) * a->heads + h]);
+					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
+						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
 				for (int x = 0; x < 2; x++) {
 					struct room then = now;
 					int64_t some = keys.part[x].n;
 
-					multiply(rows, d, some, lines(&then, p + keys.part[x].at, most, rows, some, true, false), half_depth(some),
-						value[x], half_depth(n[x]), o, wide, true);
+					multiply(rows, d, some, lines(&then, p + keys.part[x].at, KEY_ROW, rows, some, true, false),
+						half_depth(some), value[x], half_depth(all.part[x].n), o, wide, true);
 				}
-				for (int64_t r = 0; r < rows; r++)
-					for (int64_t f = 0; f < d; f++)
-						o[r * wide + f] /= sums[r];
 			}
 	}
+	for (int64_t i = from; i < to; i++)
+		for (int64_t h = first; h < first + per; h++)
+			row_end(out + (s->start + i) * wide + h * d, &lse[(s->start + i) * a->heads + h],
+				&state[(h - first) * QUERIES + i - from], d);
+}
+
+void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
+	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch)
+{
+	for (const struct span *s = span + from; s < span + to; s++)
+		for (int64_t i = 0; i < s->len; i += QUERIES)
+			rows_forward(multiply, out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
+				at_most(i + QUERIES, s->len), kv_head, scratch);
 }
 
 /* Rows of d numbers that nobody has looked at since the forward pass, and that are wanted after the next products. */
@@ -129,63 +154,78 @@ static inline void ask_for(const float *x, int64_t ld, int64_t rows, int64_t d)
 			__builtin_prefetch(x + r * ld + f);
 }
 
+/* Adds to the gradients what one span's rows make of one block of keys. */
+static void block_backward(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout, const float *out,
+	const float *lse, const float *q, const float *k, const float *v, const struct attention *a, const struct span *s,
+	int64_t block, int64_t kv_head, float *scratch)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
+	float *p = scratch, *dp = p + BLOCK * KEY_ROW, *rest = dp + BLOCK * KEY_ROW;
+	struct keys all = keys_between(s, block, block, s->prefix_len + s->len);
+	struct room room = room_after(rest, rests(a));
+	uint16_t *key[2], *turned_key[2], *value[2];
+
+	for (int x = 0; x < 2; x++) {
+		const float *its = k + all.part[x].row * ld;
+		int64_t n = all.part[x].n;
+
+		key[x] = both(&room, its, ld, n, d, true, rest);
+		turned_key[x] = lines(&room, its, ld, d, n, false, true);
+		value[x] = lines(&room, v + all.part[x].row * ld, ld, n, d, true, true);
+	}
+	for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+		for (int64_t i = 0; i < s->len; i += BLOCK) {
+			int64_t rows = at_most(s->len - i, BLOCK), row = s->start + i, head = row * ld + h * a->q_step;
+			struct keys keys = keys_of(a, s, block, i, i + rows);
+			const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
+			struct room now = room;
+			uint16_t *query, *grad, *turned_query, *turned_grad;
+
+			if (keys.end == keys.low)
+				continue;
+			query = both(&now, q + head, ld, rows, d, false, rest);
+			grad = lines(&now, ob, wide, rows, d, true, false);
+			turned_query = lines(&now, q + head, ld, d, rows, false, true);
+			turned_grad = lines(&now, ob, wide, d, rows, false, true);
+			ask_for(o, wide, rows, d);
+			for (int x = 0; x < 2; x++) {
+				scores(multiply, p + keys.part[x].at, KEY_ROW, rows, keys.part[x].n, d, query, key[x]);
+				multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at,
+					KEY_ROW, false);
+			}
+			for (int64_t r = 0; r < rows; r++) {
+				float mean = dot(ob + r * wide, o + r * wide, d);
+
+				row_backward(p + r * KEY_ROW, dp + r * KEY_ROW, a, &keys, s->prefix_len + i + r,
+					lse[(row + r) * a->heads + h], mean);
+			}
+			for (int x = 0; x < 2; x++) {
+				int64_t some = keys.part[x].n, its = keys.part[x].row * ld, deep = half_depth(rows);
+				float *part = p + keys.part[x].at, *dpart = dp + keys.part[x].at;
+				struct room then = now;
+
+				multiply(some, d, rows, lines(&then, part, KEY_ROW, some, rows, false, false), deep, turned_grad, deep,
+					dv + its, ld, true);
+				then = now;
+				multiply(some, d, rows, lines(&then, dpart, KEY_ROW, some, rows, false, false), deep, turned_query, deep,
+					dk + its, ld, true);
+				then = now;
+				multiply(rows, d, some, lines(&then, dpart, KEY_ROW, rows, some, true, false), half_depth(some),
+					turned_key[x], half_depth(all.part[x].n), dq + head, ld, true);
+			}
+		}
+}
+
 void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
-	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d;
-	int64_t most = longest_row(span, from, to), at = kv_head * a->kv_step;
-	float *p = scratch, *dp = p + BLOCK * most, *rest = dp + BLOCK * most;
+	int64_t its = kv_head * a->kv_step;
 
 	for (const struct span *s = span + from; s < span + to; s++)
 		clear_gradients(dq, dk, dv, a, s, kv_head);
-	for (const struct span *s = span + from; s < span + to; s++) {
-		const int64_t first[] = {s->prefix, s->start}, n[] = {s->prefix_len, s->len};
-		struct room room = room_after(rest, REST(most, d));
-		uint16_t *key[2], *turned_key[2], *value[2];
-
-		for (int x = 0; x < 2; x++) {
-			key[x] = both(&room, k + first[x] * ld + at, ld, n[x], d, true, rest);
-			turned_key[x] = lines(&room, k + first[x] * ld + at, ld, d, n[x], false, true);
-			value[x] = lines(&room, v + first[x] * ld + at, ld, n[x], d, true, true);
-		}
-		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-			for (int64_t i = 0; i < s->len; i += BLOCK) {
-				int64_t rows = s->len - i < BLOCK ? s->len - i : BLOCK, row = s->start + i;
-				int64_t head = row * ld + h * a->q_step;
-				struct keys keys = keys_of(a, s, i, i + rows);
-				const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
-				struct room now = room;
-				uint16_t *query = both(&now, q + head, ld, rows, d, false, rest);
-				uint16_t *grad = lines(&now, ob, wide, rows, d, true, false);
-				uint16_t *turned_query = lines(&now, q + head, ld, d, rows, false, true);
-				uint16_t *turned_grad = lines(&now, ob, wide, d, rows, false, true);
-
-				ask_for(o, wide, rows, d);
-				for (int x = 0; x < 2; x++) {
-					scores(multiply, p + keys.part[x].at, most, rows, keys.part[x].n, d, query, key[x]);
-					multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at, most, false);
-				}
-				for (int64_t r = 0; r < rows; r++) {
-					float mean = dot(ob + r * wide, o + r * wide, d);
-
-					row_backward(p + r * most, dp + r * most, a, &keys, s->prefix_len + i + r,
-						lse[(row + r) * a->heads + h], mean);
-				}
-				for (int x = 0; x < 2; x++) {
-					int64_t some = keys.part[x].n, its = keys.part[x].row * ld + at, deep = half_depth(rows);
-					float *part = p + keys.part[x].at, *dpart = dp + keys.part[x].at;
-					struct room then = now;
-
-					multiply(some, d, rows, lines(&then, part, most, some, rows, false, false), deep, turned_grad, deep,
-						dv + its, ld, true);
-					then = now;
-					multiply(some, d, rows, lines(&then, dpart, most, some, rows, false, false), deep, turned_query, deep,
-						dk + its, ld, true);
-					then = now;
-					multiply(rows, d, some, lines(&then, dpart, most, rows, some, true, false), half_depth(some),
-						turned_key[x], half_depth(n[x]), dq + head, ld, true);
-				}
-			}
-	}
+	for (const struct span *s = span + from; s < span + to; s++)
+		for (int64_t block = 0; block < s->prefix_len + s->len; block += KEYS)
+			block_backward(multiply, dq, dk + its, dv + its, dout, out, lse, q, k + its, v + its, a, s, block, kv_head,
+				scratch);
 }

@@ -9,29 +9,6 @@
 #define WIDE (NV * VL)
 #define DEEP 1024 /* at most, so that WIDE columns stay in the second cache while rows pass by */
 
-/* to[k][n] = x[n][k] */
-static void turn(float *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k)
-{
-	int64_t i = 0;
-
-#if VL == 16
-	for (; i + 16 <= n; i += 16)
-		for (int64_t l = 0; l < k; l += 16) {
-			__mmask16 some = (__mmask16)(k - l < 16 ? (1u << (k - l)) - 1 : 0xffff);
-			__m512i t[16];
-
-			for (int64_t r = 0; r < 16; r++)
-				t[r] = _mm512_maskz_loadu_epi32(some, x + (i + r) * ldx + l);
-			transpose(t);
-			for (int64_t r = 0; r < 16 && l + r < k; r++)
-				_mm512_storeu_si512(to + (l + r) * ldt + i, t[r]);
-		}
-#endif
-	for (; i < n; i++)
-		for (int64_t l = 0; l < k; l++)
-			to[l * ldt + i] = x[i * ldx + l];
-}
-
 static void lay_out(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right)
 {
 	float *y = to;

@@ -5,7 +5,7 @@
 #include "num/kernels.h"
 #include "num/simd/vec.h"
 
-int64_t VEC_NAME(attend_scratch)(int64_t longest, int64_t head_dim);
+int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a);
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch);
@@ -13,7 +13,7 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
-int64_t VEC_NAME(attend_half_scratch)(int64_t longest, int64_t head_dim);
+int64_t VEC_NAME(attend_half_scratch)(const struct attention *a);
 void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch);

@@ -1,4 +1,4 @@
-/* A square of 16 by 16 elements of four bytes, turned. */
+/* Matrices of four bytes an element, turned: by squares of 16. */
 #ifndef NUM_SIMD_TRANSPOSE_H
 #define NUM_SIMD_TRANSPOSE_H
 
@@ -32,6 +32,36 @@ static inline void transpose(__m512i t[16])
 		u[i + 12] = _mm512_shuffle_i32x4(b, d, 0xdd);
 	}
 	memcpy(t, u, sizeof u);
+}
+
+static inline __mmask16 first_of_16(int64_t n)
+{
+	return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffff);
+}
+
+/* to[k][n] = x[n][k]; ldt, ldx: floats a row. */
+static inline void turn(float *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k)
+{
+	for (int64_t i = 0; i < n; i += 16)
+		for (int64_t l = 0; l < k; l += 16) {
+			__mmask16 deep = first_of_16(k - l), rows = first_of_16(n - i);
+			__m512i t[16];
+
+			for (int64_t r = 0; r < 16; r++)
+				t[r] = _mm512_maskz_loadu_epi32(i + r < n ? deep : 0, x + (i + r) * ldx + l);
+			transpose(t);
+			for (int64_t r = 0; r < 16 && l + r < k; r++)
+				_mm512_mask_storeu_epi32(to + (l + r) * ldt + i, rows, t[r]);
+		}
+}
+
+#else
+
+static inline void turn(float *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k)
+{
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t l = 0; l < k; l++)
+			to[l * ldt + i] = x[i * ldx + l];
 }
 
 #endif
