@@ -622,11 +622,11 @@ const struct ops *ops_find(const char *name)
 	bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 
-	bool half = v4 && !strcmp(name, "half");
+	bool rounds = v4 && gemm_half_has_pairs(), half = rounds && !strcmp(name, "half");
 
-	if ((half || (v4 && !strcmp(name, "half-amx"))) && gemm_half_has_amx())
+	if ((half || (rounds && !strcmp(name, "half-amx"))) && gemm_half_has_amx())
 		return &half_amx;
-	if ((half || (v4 && !strcmp(name, "half-pairs"))) && gemm_half_has_pairs())
+	if (half || (rounds && !strcmp(name, "half-pairs")))
 		return &half_pairs;
 	if (v4 && (!strcmp(name, "cpu") || !strcmp(name, "cpu-v4")))
 		return &cpu_v4;

@@ -339,6 +339,16 @@ static void products_in_bf16(void **state)
 		skip();
 }
 
+/* Can the processor round as its BF16 products need it? */
+static bool rounds(void)
+{
+#if defined(__x86_64__)
+	return gemm_half_has_pairs();
+#else
+	return true;
+#endif
+}
+
 /* Operands of BF16 products, by every backend as by the definition: odd sizes, rows or columns, left or right. */
 static void tiles_of_bf16(void **state)
 {
@@ -365,6 +375,8 @@ static void tiles_of_bf16(void **state)
 			}
 			EACH_BACKEND(ops)
 			{
+				if (!rounds())
+					continue;
 				memset(got, 1, count * sizeof *got);
 				ops->kernels->half_tiles(got, ldt, x, ld, n, k, how % 2, how / 2);
 				assert_memory_equal(got, want, count * sizeof *got);

@@ -11,36 +11,29 @@ void VEC_NAME(to_half)(uint16_t *half, const float *x, int64_t n)
 
 #if defined(__AVX512BW__)
 
-/* The upper half of each element is the number in BF16. */
-static inline __m512i round_vector(__m512 x)
-{
-	__m512i bits = _mm512_castps_si512(x),
-		last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-
-	bits = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
-	return _mm512_mask_mov_epi32(bits, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_epi32(0x7fc00000));
-}
+/* Whoever multiplies BF16 has AVX512-BF16 to round by; what is below the normal numbers becomes 0, as in those products. */
+#define ROUNDS __attribute__((target("avx512bf16")))
 
 /* Element i: a[i] in the lower half, b[i] in the upper. */
-static inline __m512i pair(__m512 a, __m512 b)
+ROUNDS static inline __m512i pair(__m512 a, __m512 b)
 {
-	return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(round_vector(a), 16), round_vector(b));
+	static const uint16_t order[32] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11,
+		27, 12, 28, 13, 29, 14, 30, 15, 31};
+
+	return _mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)_mm512_cvtne2ps_pbh(b, a));
 }
 
 /* The first n <= 32 of 32 numbers side by side; the others are 0. */
-static inline __m512i row(const float *x, int64_t n)
+ROUNDS static inline __m512i row(const float *x, int64_t n)
 {
-	static const uint16_t upper[32] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39,
-		41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
 	uint32_t some = n < 32 ? (1u << n) - 1 : 0xffffffff;
-	__m512i a = round_vector(_mm512_maskz_loadu_ps((__mmask16)some, x));
-	__m512i b = round_vector(_mm512_maskz_loadu_ps((__mmask16)(some >> 16), x + 16));
 
-	return _mm512_permutex2var_epi16(a, _mm512_loadu_si512(upper), b);
+	return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(some >> 16), x + 16),
+		_mm512_maskz_loadu_ps((__mmask16)some, x));
 }
 
 /* Numbers l to l + 31 of x's columns, pair by pair. */
-static inline void load_pairs(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
+ROUNDS static inline void load_pairs(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
 {
 	__mmask16 columns = (__mmask16)((1u << n) - 1);
 
@@ -50,7 +43,7 @@ static inline void load_pairs(__m512i t[16], const float *x, int64_t ldx, int64_
 }
 
 /* Numbers l to l + 31 of x's rows. */
-static inline void load_rows(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
+ROUNDS static inline void load_rows(__m512i t[16], const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k)
 {
 	int64_t deep = k - l < 32 ? k - l : 32;
 
@@ -58,7 +51,7 @@ static inline void load_rows(__m512i t[16], const float *x, int64_t ldx, int64_t
 		t[i] = row(x + i * ldx + l, i < n ? deep : 0);
 }
 
-static inline void tile(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k, bool rows, bool right)
+ROUNDS static inline void tile(uint16_t *to, const float *x, int64_t ldx, int64_t n, int64_t l, int64_t k, bool rows, bool right)
 {
 	__m512i t[16];
 
@@ -72,7 +65,7 @@ static inline void tile(uint16_t *to, const float *x, int64_t ldx, int64_t n, in
 }
 
 /* In the order in which x lies: along its rows. */
-void VEC_NAME(half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
+ROUNDS void VEC_NAME(half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows,
 	bool right)
 {
 	int64_t lines = rows ? HALF_LINES : n;
