@@ -81,7 +81,7 @@ struct tilings {
 /* Rounds a stored row to blocks: to[mat_row_size()], scale[mat_row_blocks()]. */
 void mat_quantise(enum mat_type type, void *to, float *scale, const float *row, int64_t columns);
 
-/* A matrix's gradient, dw[m, n], and what ops->lay_columns() made of m and n columns of as many rows, of which it is. */
+/* A matrix's gradient, dw[m, n], and what ops->lay_columns() made of the m and n columns that it is made of. */
 struct outer {
 	float *dw;
 	const void *left;
@@ -266,7 +266,7 @@ struct ops {
 	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
 	 * slot of its own: what is done with a part's rows one operation after the other then finds them in its processor's
 	 * cache. All at once where parts are not worth it. Slots have part() rows each: no more than room() of them together,
-	 * also for fewer rows. Threads that have no part left while others do begin with ahead, unless NULL.
+	 * also for fewer rows. Threads that have no part left while others do begin with what tile() will do of ahead, if any.
 	 */
 	int64_t (*part)(const struct ops *ops, int64_t rows);
 	int64_t (*room)(const struct ops *ops, int64_t rows);
@@ -288,9 +288,9 @@ struct ops {
 	/*
 	 * What linear_backward_w() does, with rows that come part by part, as each_part() has them. Of a matrix of n columns
 	 * and so many rows, columns() bytes on a cache line hold what outers() needs (none: the backend cannot do that),
-	 * and lay_columns() puts some rows from from on there, the first of which is at x. Then outers() adds to each of n
-	 * dw[m, n] left transposed times right. sums() rows of n floats hold sums over a few rows each, and sum_rows() puts those of a
-	 * part there: their sum, over all parts, is that of all rows, the same at any number of threads.
+	 * and lay_columns() puts some rows from from on there, the first of which is at x. Then outers() adds to the dw of
+	 * some matrices left transposed times right. sums() rows of n floats hold sums over a few rows each, and sum_rows()
+	 * puts those of a part there: their sum, over all parts, is that of all rows, the same at any number of threads.
 	 */
 	int64_t (*columns)(const struct ops *ops, int64_t n, int64_t rows);
 	void (*lay_columns)(const struct ops *ops, void *to, const float *x, int64_t ldx, int64_t n, int64_t rows, int64_t from,
