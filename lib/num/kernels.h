@@ -125,7 +125,7 @@ struct kernels {
 	/*
 	 * What a struct multiplier of BF16 lays out, in tiles: 16 lines after 16 lines, to[k / 32][16][32], zeros for what is
 	 * not there. A left operand's tile has a line in each of its rows; a right one's has the numbers 2i and 2i + 1 of
-	 * all lines, line by line, in row i.
+	 * all lines, line by line, in row i. AVX-512's needs AVX512-BF16, as those products do.
 	 */
 	void (*half_tiles)(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 

@@ -339,7 +339,7 @@ static void products_in_bf16(void **state)
 		skip();
 }
 
-/* Can the processor round as its BF16 products need it? */
+/* Can all backends here make tiles? */
 static bool rounds(void)
 {
 #if defined(__x86_64__)

@@ -743,6 +743,31 @@ static void test_parts(void **state)
 		}
 }
 
+/* A key that is not a number reaches all rows that see it, also by way of later blocks, and no others. */
+static void test_nan_in_blocks(void **state)
+{
+	enum { ROWS = 1100, D = 4, LD = 3 * D };
+	static const int64_t places[] = {0, 511, 512, 1099};
+	const struct span span = {0, ROWS, 0, 0};
+	const int64_t group[] = {0, 1};
+	const struct attention a = {1, 1, D, LD, D, D, 1, 0, 0};
+	const struct spans s = {&span, group, 1};
+	const struct ops *ops;
+
+	(void)state;
+	EACH_BACKEND(ops)
+		for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+			float *x = check_random(1, ROWS * LD, 1), *out = check_zeros(ROWS * D), *lse = check_zeros(ROWS);
+			float *scratch = check_zeros(ops->attend_scratch(ops, ROWS, &a));
+
+			x[places[p] * LD + D] = NAN;
+			ops->attend_forward(ops, out, lse, x, x + D, x + 2 * D, &a, &s, scratch, NULL);
+			for (int64_t i = 0; i < ROWS; i++)
+				assert_true((i < places[p]) == !isnan(out[i * D]) && (i < places[p]) == !isnan(lse[i]));
+			free(x), free(out), free(lse), free(scratch);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -757,6 +782,7 @@ int main(void)
 		cmocka_unit_test(test_logp),
 		cmocka_unit_test(test_soft_cap),
 		cmocka_unit_test(test_nan),
+		cmocka_unit_test(test_nan_in_blocks),
 		cmocka_unit_test(test_embed),
 	};
 

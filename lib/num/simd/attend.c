@@ -6,15 +6,12 @@
 #include "num/simd/product.h"
 #include "num/simd/transpose.h"
 
-#define BLOCK (6 * MR)	     /* query rows at a time */
-#define QUERIES (14 * BLOCK) /* that pass through all blocks of keys together */
+#define BLOCK (6 * MR) /* query rows at a time */
 
 int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a)
 {
-	int64_t states = QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
-
 	(void)longest;
-	return KEY_ROW * (2 * a->head_dim + 2 * BLOCK) + states;
+	return KEY_ROW * (2 * a->head_dim + 2 * BLOCK) + states(a);
 }
 
 /* t[d, KEY_ROW] = the block's keys of x, turned. */
@@ -33,9 +30,7 @@ static void rows_forward(float *out, float *lse, const float *q, const float *k,
 	float *kt = scratch, *p = kt + d * KEY_ROW;
 	struct softmax *state = (struct softmax *)(void *)(p + BLOCK * KEY_ROW);
 
-	clear(out + (s->start + from) * wide + first * d, wide, to - from, per * d);
-	for (int64_t i = 0; i < per * QUERIES; i++)
-		state[i] = (struct softmax)SOFTMAX_INIT;
+	rows_begin(out, state, a, s->start + from, to - from, kv_head);
 	for (int64_t block = least; block < before + to; block += KEYS) {
 		struct keys all = keys_between(s, block, block, before + to);
 
@@ -59,20 +54,19 @@ static void rows_forward(float *out, float *lse, const float *q, const float *k,
 						v + keys.part[x].row * ld, ld, o, wide);
 			}
 	}
-	for (int64_t i = from; i < to; i++)
-		for (int64_t h = first; h < first + per; h++)
-			row_end(out + (s->start + i) * wide + h * d, &lse[(s->start + i) * a->heads + h],
-				&state[(h - first) * QUERIES + i - from], d);
+	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
 }
 
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
 {
+	enum { SOME = QUERIES / BLOCK * BLOCK };
+
 	for (const struct span *s = span + from; s < span + to; s++)
-		for (int64_t i = 0; i < s->len; i += QUERIES)
+		for (int64_t i = 0; i < s->len; i += SOME)
 			rows_forward(out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
-				at_most(i + QUERIES, s->len), kv_head, scratch);
+				at_most(i + SOME, s->len), kv_head, scratch);
 }
 
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,

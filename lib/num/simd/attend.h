@@ -25,7 +25,8 @@ static inline void clear(float *x, int64_t ld, int64_t rows, int64_t n)
  * the span's own. A row sees some of them, the others count as 0; low is such that loads are aligned as the block is.
  */
 struct keys {
-	int64_t block, low, end; /* the position of the block's first */
+	int64_t block; /* the position of its first */
+	int64_t low, end;
 	struct {
 		int64_t at, n, row; /* the first, how many, and the first one's row of the pack */
 	} part[2];
@@ -147,6 +148,14 @@ struct softmax {
 
 #define SOFTMAX_INIT {-INFINITY, 0}
 
+#define QUERIES 512 /* rows at most that pass through all blocks of keys together, for all heads of a key-value head */
+
+/* Floats of their states. */
+static inline int64_t states(const struct attention *a)
+{
+	return QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
+}
+
 /*
  * In place: from products of the row at a position with a block's keys to what is proportional to their probabilities. What
  * earlier blocks gave to out[d] is made smaller where this one has something larger.
@@ -173,12 +182,36 @@ static inline void row_forward(float *p, const struct attention *a, const struct
 	*so_far = (struct softmax){top, so_far->sum * factor + exponentials(p, seen.n, scale, top)};
 }
 
+/* Before any block: n rows' outputs for the heads of a key-value head, from row first on; state[per][QUERIES]. */
+static inline void rows_begin(float *out, struct softmax *state, const struct attention *a, int64_t first, int64_t n,
+	int64_t kv_head)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim, wide = a->heads * d;
+
+	clear(out + first * wide + kv_head * per * d, wide, n, per * d);
+	for (int64_t i = 0; i < per * QUERIES; i++)
+		state[i] = (struct softmax)SOFTMAX_INIT;
+}
+
 /* A row's output and lse, once all blocks have been seen. */
 static inline void row_end(float *out, float *lse, const struct softmax *all, int64_t d)
 {
 	for (int64_t f = 0; f < d; f++)
 		out[f] /= all->sum;
 	*lse = all->top + logf(all->sum);
+}
+
+static inline void rows_end(float *out, float *lse, const struct softmax *state, const struct attention *a, int64_t first,
+	int64_t n, int64_t kv_head)
+{
+	int64_t per = a->heads / a->kv_heads, d = a->head_dim;
+
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t h = 0; h < per; h++) {
+			int64_t at = (first + i) * a->heads + kv_head * per + h;
+
+			row_end(out + at * d, &lse[at], &state[h * QUERIES + i], d);
+		}
 }
 
 /*

@@ -9,17 +9,11 @@
 #include "num/simd/attend.h"
 
 #define BLOCK (2 * HALF_LINES) /* query rows at a time */
-#define QUERIES (16 * BLOCK)   /* that pass through all blocks of keys together */
 
-/* Floats of what both() leaves, and of the rows' states. */
+/* Floats of what both() leaves. */
 static int64_t rests(const struct attention *a)
 {
 	return KEYS * a->head_dim;
-}
-
-static int64_t states(const struct attention *a)
-{
-	return QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
 }
 
 /* p, dp, rests and states, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
@@ -93,9 +87,7 @@ static void rows_forward(multiply_lines *multiply, float *out, float *lse, const
 	float *p = scratch, *rest = p + BLOCK * KEY_ROW;
 	struct softmax *state = (struct softmax *)(void *)(rest + rests(a));
 
-	clear(out + (s->start + from) * wide + first * d, wide, to - from, per * d);
-	for (int64_t i = 0; i < per * QUERIES; i++)
-		state[i] = (struct softmax)SOFTMAX_INIT;
+	rows_begin(out, state, a, s->start + from, to - from, kv_head);
 	for (int64_t block = 0; block < before + to; block += KEYS) {
 		struct keys all = keys_between(s, block, block, before + to);
 		struct room room = room_after(rest, rests(a) + states(a));
@@ -130,10 +122,7 @@ static void rows_forward(multiply_lines *multiply, float *out, float *lse, const
 				}
 			}
 	}
-	for (int64_t i = from; i < to; i++)
-		for (int64_t h = first; h < first + per; h++)
-			row_end(out + (s->start + i) * wide + h * d, &lse[(s->start + i) * a->heads + h],
-				&state[(h - first) * QUERIES + i - from], d);
+	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
 }
 
 void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
