@@ -21,7 +21,7 @@ FLAVOUR_tsan    = -O1 -fsanitize=thread
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef
-PACKAGES = zlib libcjson libpcre2-8 libutf8proc
+PACKAGES = zlib libdeflate libcjson libpcre2-8 libutf8proc
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPREFTOOLS_VERSION='"$(VERSION)"' -DPCRE2_CODE_UNIT_WIDTH=8 -Ilib -I. \
 	$(WARNINGS) $(CFLAGS) $(FLAVOUR_$(FLAVOUR)) -fopenmp -pthread $(shell pkg-config --cflags $(PACKAGES))
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
@@ -105,7 +105,7 @@ demo: all
 
 # ---- dependencies: names of Debian's packages
 
-DEPS = gcc make pkg-config zlib1g-dev libcjson-dev libdnnl-dev libpcre2-dev libutf8proc-dev libcmocka-dev \
+DEPS = gcc make pkg-config zlib1g-dev libdeflate-dev libcjson-dev libdnnl-dev libpcre2-dev libutf8proc-dev libcmocka-dev \
 	perl python3 mandoc
 deps:
 	@missing=; for p in $(DEPS); do \

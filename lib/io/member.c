@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "io/safetensors.h"
 #include "io/zip.h"
 
 #define VERSION_MAJOR 1
@@ -84,53 +83,14 @@ void member_put_head(const struct member *m, uint8_t head[MEMBER_HEAD])
 	put(head + 60, zip_crc32(head, 60), 4);
 }
 
-#define MANY_FLOATS 16384 /* bytes: a change of ways ends a deflate block, which takes 100 */
-#define PARTS 130
-
-/* Adds size bytes to the last part, or to a new one where they are of the other kind. */
-static size_t add_part(struct zip_part *parts, size_t n, size_t size, bool floats)
-{
-	if (n && (parts[n - 1].floats == floats || n == PARTS)) {
-		parts[n - 1].size += size;
-		return n;
-	}
-	parts[n] = (struct zip_part){size, floats};
-	return n + 1;
-}
-
-/* Where the floats are in a payload; one part where it is no document. */
-static size_t list_parts(const void *payload, size_t n, struct zip_part parts[PARTS])
-{
-	struct safetensors doc = SAFETENSORS_INIT;
-	struct err none = ERR_INIT;
-	size_t k = 0, left = n;
-
-	if (safetensors_parse(&doc, payload, n, SAFETENSORS_STRICT, &none) == 0) {
-		k = add_part(parts, k, doc.data, false);
-		left -= doc.data;
-		for (size_t i = 0; i < doc.n; i++) {
-			const struct safetensor *t = &doc.tensors[i];
-			size_t size = t->end - t->begin;
-			bool floats = t->dtype == F32 || t->dtype == F64 || t->dtype == F16 || t->dtype == BF16;
-
-			k = add_part(parts, k, size, floats && size >= MANY_FLOATS);
-			left -= size;
-		}
-	}
-	safetensors_release(&doc);
-	return left || !k ? add_part(parts, k, left, false) : k;
-}
-
 int member_encode(struct member *m, const void *payload, size_t n, int level, struct buf *out,
 	struct err *err)
 {
 	size_t start = out->len;
 	uint8_t tail[MEMBER_TAIL], *head;
-	struct zip_part parts[PARTS] = {{n, false}};
-	size_t nparts = level == 1 ? list_parts(payload, n, parts) : 1;
 
 	buf_extend(out, MEMBER_HEAD);
-	if (buf_check(out, err) || zip_deflate_parts(payload, parts, nparts, level, out, err))
+	if (buf_check(out, err) || zip_deflate(payload, n, level, out, err))
 		return -1;
 	put(tail, zip_crc32(payload, n), 4);
 	put(tail + 4, n, 4);

@@ -21,7 +21,7 @@
 #define MEMBER_END_PAYLOAD 1024
 #define MEMBER_END_SIZE (MEMBER_HEAD + 5 + MEMBER_END_PAYLOAD + MEMBER_TAIL)
 
-/* A level that stores; otherwise zlib's 1 to 9. */
+/* A level that stores; otherwise deflate's 1 to 9. */
 #define MEMBER_STORED 0
 
 enum member_kind { MEMBER_HEADER = 'H', MEMBER_BLOCK = 'B', MEMBER_END = 'E' };
@@ -49,8 +49,7 @@ int member_parse(
 
 /*
  * Appends the whole member to out: header, deflated payload, trailer. kind, flags, nrec, seq and first
- * of m are used; csize, usize and ccrc are set. At level 1, the documents' floats are compressed in the way that is
- * quick for them (zip_deflate_parts()).
+ * of m are used; csize, usize and ccrc are set.
  */
 int member_encode(struct member *m, const void *payload, size_t n, int level, struct buf *out,
 	struct err *err);

@@ -1,6 +1,7 @@
 #include "io/zip.h"
 
 #define ZLIB_CONST
+#include <libdeflate.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,102 +10,54 @@
 #include <zlib.h>
 
 #include "base/mem.h"
-#include "io/crc32.h"
 #include "io/file.h"
 
 uint32_t zip_crc32(const void *data, size_t n)
 {
-	uint32_t crc = 0;
-	size_t done = crc32_fold(&crc, data, n);
-
-	return done == n ? crc : (uint32_t)crc32_z(crc, (const Bytef *)data + done, n - done);
+	return libdeflate_crc32(0, data, n);
 }
 
-static int deflate_part(z_stream *z, const struct zip_part *p, int level, bool last)
+static int deflate_all(const void *data, size_t n, int level, bool gzip, struct buf *out, struct err *err)
 {
-	int rc;
-
-	if (!p->size && !last)
-		return Z_OK;
-	rc = deflateParams(z, level, p->floats && level ? Z_RLE : Z_DEFAULT_STRATEGY);
-	if (rc != Z_OK)
-		return rc;
-	z->avail_in = (uInt)p->size;
-	return deflate(z, last ? Z_FINISH : Z_NO_FLUSH);
-}
-
-int zip_deflate_parts(const void *data, const struct zip_part *parts, size_t n, int level, struct buf *out, struct err *err)
-{
-	z_stream z = {.next_in = data};
+	struct libdeflate_compressor *c = libdeflate_alloc_compressor(level);
 	size_t room, size = 0, start = out->len;
-	int rc = Z_OK;
 	char *p;
 
-	for (size_t i = 0; i < n; i++)
-		size += parts[i].size;
-	if (size > UINT_MAX / 2)
-		return err_set(err, ERR_LIMIT, "a payload of %zu bytes is too large", size);
-	if (deflateInit2(&z, level, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (!c)
 		return err_set(err, ERR_LIMIT, "out of memory for deflate");
-	room = deflateBound(&z, size) + 16 * n; /* each part may end a block */
+	room = libdeflate_gzip_compress_bound(c, n);
 	p = buf_extend(out, room);
-	if (!p) {
-		deflateEnd(&z);
-		return buf_check(out, err);
-	}
-	z.next_out = (Bytef *)p;
-	z.avail_out = (uInt)room;
-	for (size_t i = 0; i < n && rc == Z_OK; i++)
-		rc = deflate_part(&z, &parts[i], level, i + 1 == n);
-	out->len = start + z.total_out;
-	deflateEnd(&z);
-	return rc == Z_STREAM_END ? 0 : err_set(err, ERR_FAILED, "deflate did not finish %zu bytes", size);
+	if (p)
+		size = (gzip ? libdeflate_gzip_compress : libdeflate_deflate_compress)(c, data, n, p, room);
+	libdeflate_free_compressor(c);
+	out->len = start + size;
+	if (!size && !buf_check(out, err))
+		return err_set(err, ERR_FAILED, "deflate did not finish %zu bytes", n);
+	return size ? 0 : -1;
 }
 
 int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err)
 {
-	const struct zip_part all = {n, false};
-
-	return zip_deflate_parts(data, &all, 1, level, out, err);
+	return deflate_all(data, n, level, false, out, err);
 }
 
 int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err)
 {
-	static const uint8_t head[10] = {0x1f, 0x8b, 8, [9] = 255};
-	uint32_t crc = zip_crc32(data, n);
-	uint8_t tail[8];
-
-	for (int i = 0; i < 4; i++) {
-		tail[i] = (uint8_t)(crc >> 8 * i);
-		tail[4 + i] = (uint8_t)(n >> 8 * i);
-	}
-	buf_add(out, head, sizeof head);
-	if (zip_deflate(data, n, level, out, err))
-		return -1;
-	buf_add(out, tail, sizeof tail);
-	return buf_check(out, err);
+	return deflate_all(data, n, level, true, out, err);
 }
 
 int zip_inflate(const void *data, size_t n, void *out, size_t size, struct err *err)
 {
-	z_stream z = {.next_in = data};
-	Bytef nothing;
-	int rc;
+	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+	size_t read, written = 0;
+	bool whole;
 
-	if (n > UINT_MAX || size > UINT_MAX)
-		return err_set(err, ERR_LIMIT, "a block of %zu bytes is too large", size);
-	z.avail_in = (uInt)n;
-	z.next_out = size ? out : &nothing;
-	z.avail_out = (uInt)size;
-	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+	if (!d)
 		return err_set(err, ERR_LIMIT, "out of memory for inflate");
-	rc = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
-	if (rc != Z_STREAM_END || z.avail_in || z.total_out != size)
-		return err_set(err, ERR_CORRUPT,
-			"compressed data is damaged (%lu of %zu bytes came out)", z.total_out,
-			size);
-	return 0;
+	whole = libdeflate_deflate_decompress_ex(d, data, n, out, size, &read, &written) == LIBDEFLATE_SUCCESS &&
+		read == n && written == size;
+	libdeflate_free_decompressor(d);
+	return whole ? 0 : err_set(err, ERR_CORRUPT, "compressed data is damaged");
 }
 
 struct zipfile {

@@ -1,6 +1,6 @@
 /*
- * zlib's only door: checksums, raw deflate, and reading of plain or gzipped text files. The functions
- * on memory may run in any thread.
+ * The only door of the two libraries that know deflate: what is whole in memory goes by libdeflate, which is twice as
+ * fast, and may run in any thread; files of any length, gzipped or plain, are read by zlib.
  */
 #ifndef IO_ZIP_H
 #define IO_ZIP_H
@@ -16,17 +16,6 @@ uint32_t zip_crc32(const void *data, size_t n);
 
 /* Appends the raw deflate of n bytes to out, from a fresh state; level 0 stores. */
 int zip_deflate(const void *data, size_t n, int level, struct buf *out, struct err *err);
-
-/*
- * The same of data in n parts, one behind the other. Of floats, only runs of one byte are looked for besides the bytes'
- * frequencies: their mantissas are as good as random, so that no more is found, and looking takes three times as long.
- */
-struct zip_part {
-	size_t size;
-	bool floats;
-};
-
-int zip_deflate_parts(const void *data, const struct zip_part *parts, size_t n, int level, struct buf *out, struct err *err);
 
 /* The same as a gzip member of its own. */
 int zip_member(const void *data, size_t n, int level, struct buf *out, struct err *err);

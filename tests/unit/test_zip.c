@@ -80,34 +80,6 @@ static void checksum_of_any_size_from_anywhere(void **state)
 			assert_int_equal(zip_crc32(bytes + from, n), plain_crc(bytes + from, n));
 }
 
-/* Parts of both kinds, and of none and one byte, at each level. */
-static void parts_are_one_deflate(void **state)
-{
-	static const struct zip_part parts[] = {{0, false}, {70001, false}, {0, true}, {50001, true}, {1, false}, {90000, true},
-		{30000, true}, {0, false}, {40000, false}, {1, true}};
-	size_t n = 0;
-	struct err err = ERR_INIT;
-	char *in, *out;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		n += parts[i].size;
-	in = content(n);
-	out = malloc(n);
-	memset(in + 80000, 0, 20000); /* a run among the floats */
-	for (int level = 0; level <= 9; level++) {
-		struct buf b = BUF_INIT;
-
-		assert_int_equal(zip_deflate_parts(in, parts, sizeof parts / sizeof *parts, level, &b, &err), 0);
-		assert_int_equal(zip_inflate(b.data, b.len, out, n, &err), 0);
-		assert_memory_equal(in, out, n);
-		assert_true(level == 0 || b.len < n - 20000);
-		buf_release(&b);
-	}
-	free(in);
-	free(out);
-}
-
 static void what_goes_in_comes_out(void **state)
 {
 	static const size_t sizes[] = {
@@ -275,7 +247,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksum_is_the_usual_one),
 		cmocka_unit_test(checksum_of_any_size_from_anywhere),
-		cmocka_unit_test(parts_are_one_deflate),
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(noise_does_not_inflate),
 		cmocka_unit_test(plain_files_are_read_as_they_are),
