@@ -49,7 +49,7 @@ int cmd_open_model(struct model *m, const char *folder, const char *apply, enum 
 {
 	char own[65];
 
-	if (model_open(m, folder, use, err) || modeldir_digest(&m->dir, own, err))
+	if (model_open(m, folder, use, err) || modeldir_digest(&m->dir, use == MODEL_READ, own, err))
 		return -1;
 	strcpy(sha256, own);
 	if (base)

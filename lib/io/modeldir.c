@@ -186,6 +186,7 @@ struct digesting {
 	const struct modeldir_tensor **order; /* the largest first, so that none is left for the end */
 	size_t next;			      /* atomic: in order */
 	char (*hex)[65];		      /* of each tensor */
+	bool keep;
 };
 
 static size_t size_of(const struct modeldir_tensor *t)
@@ -222,7 +223,8 @@ static void lane_end(struct lane *l, struct digesting *d)
 	sha256_add(&l->h, lane_at(l), l->left);
 	sha256_finish(&l->h, digest);
 	sha256_hex(digest, d->hex[l->t - d->m->tensors]);
-	modeldir_forget_tensor(l->t);
+	if (!d->keep)
+		modeldir_forget_tensor(l->t);
 }
 
 /* One thread's share: two tensors at a time, each for itself. */
@@ -280,9 +282,9 @@ static int digest_lines(const struct digesting *d, char hex[65], struct err *err
 	return rc;
 }
 
-int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err)
+int modeldir_digest(const struct modeldir *m, bool keep, char hex[65], struct err *err)
 {
-	struct digesting d = {.m = m};
+	struct digesting d = {.m = m, .keep = keep};
 	int rc = -1;
 
 	d.order = mem_new(m->ntensors, sizeof *d.order, err);

@@ -5,6 +5,8 @@
 #ifndef IO_MODELDIR_H
 #define IO_MODELDIR_H
 
+#include <stdbool.h>
+
 #include "base/dtype.h"
 #include "base/err.h"
 #include "io/file.h"
@@ -45,9 +47,9 @@ const struct modeldir_tensor *modeldir_find(const struct modeldir *m, const char
 /*
  * The model's identity, whatever its sharding and file names: SHA-256 over one line a tensor in name
  * order, "NAME\tDTYPE\tD0,D1\tHEX\n", where HEX is the SHA-256 of its data. Reads all the data, tensors
- * in parallel, and gives back the memory of each.
+ * in parallel, and gives back the memory of each; keep: does not, for a caller who will read them where they are.
  */
-int modeldir_digest(const struct modeldir *m, char hex[65], struct err *err);
+int modeldir_digest(const struct modeldir *m, bool keep, char hex[65], struct err *err);
 
 /* Gives back the memory that a tensor's part of the mapped files takes; it can still be read. */
 void modeldir_forget_tensor(const struct modeldir_tensor *t);

@@ -291,7 +291,7 @@ static int digest_of(const struct modeldir *dir, char digest[65], struct err *er
 	int rc;
 
 	json_write(&config, dir->config);
-	rc = buf_check(&config, err) || modeldir_digest(dir, digest, err);
+	rc = buf_check(&config, err) || modeldir_digest(dir, false, digest, err);
 	if (rc == 0) {
 		sha256_init(&s);
 		sha256_add(&s, config.data, config.len);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # make bench: speed and memory of ref-logp and dpo-step as shares of the machine's measured matrix-product
 # peak, and as ratios to the oracle's eager PyTorch; lm-sample's steps as shares of the memory's bandwidth and of
-# that peak; what each optimizer costs; what writing and reading a stream costs; the speed of pref-fmt; and that of the
+# that peak; the time to a first log-prob; what each optimizer costs; what writing and reading a stream costs; the speed of pref-fmt; and that of the
 # tokenizers, with ratios to the Hugging Face library where node finds npm's "tokenizers" (NODE_PATH), all in one run.
 # RUNS, STEPS, MODELS, KINDS, SEQUENCES, OPTIMIZERS, MEGABYTES and TOKENIZERS choose less.
 set -eu
@@ -81,6 +81,7 @@ for model in ${MODELS-smollm2-135m gpt2}; do
 			--batch "$batch" --steps $((${STEPS:-3} + 1)) --threads "$threads" | tail -n 1)
 		compare dpo-step "$(echo "$ours" | sed 's/.*"dpo_step"//')" "$peer"
 	done
+	"$PYTHON" -B "$here/start.py" "$BIN" "$tmp/$model" "$threads" | sed "s/^/$model, start to first log-prob, ms: /"
 	for kind in ${KINDS:-f32 bf16 int8 nf4}; do
 		"$BENCH/decode" "$tmp/$model" "$kind" ${SEQUENCES:-1 2 4 8 16 32 64} | sed "s/^/$model, lm-sample: /"
 	done

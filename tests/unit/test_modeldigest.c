@@ -13,11 +13,14 @@ static void digest_of(struct draft *d, char hex[65])
 {
 	struct modeldir m;
 	struct err err = ERR_INIT;
+	char kept[65];
 
 	draft_write(d);
 	assert_int_equal(modeldir_open(&m, folder_path("model"), &err), 0);
-	assert_int_equal(modeldir_digest(&m, hex, &err), 0);
+	assert_int_equal(modeldir_digest(&m, true, kept, &err), 0);
+	assert_int_equal(modeldir_digest(&m, false, hex, &err), 0);
 	assert_int_equal(strlen(hex), 64);
+	assert_string_equal(kept, hex);
 	modeldir_release(&m);
 }
 
