@@ -36,7 +36,7 @@ static int load_merge(
 	const char *half[2];
 	size_t n[2], skip = b->prefix ? strlen(b->prefix) : 0;
 	int32_t left, right;
-	struct bpe_merge *slot;
+	uint64_t pair;
 
 	if (!merge_halves(m, half, n))
 		return err_set(err, ERR_CORRUPT,
@@ -55,8 +55,10 @@ static int load_merge(
 	if (b->made[rank] < 0)
 		return err_set(err, ERR_CORRUPT, "model: merge %u: '%s' is not in the vocabulary",
 			rank, both->data);
-	slot = bpe_slot(b, bpe_pair(left, right));
-	*slot = (struct bpe_merge){bpe_pair(left, right), rank, b->made[rank]};
+	if (left > BPE_MAX_ID || right > BPE_MAX_ID)
+		return err_set(err, ERR_LIMIT, "model: merge %u: an id above %d", rank, BPE_MAX_ID);
+	pair = bpe_pair(left, right);
+	*bpe_slot(b, pair) = pair << BPE_RANK_BITS | rank;
 	b->merges_bytes |= is_byte_token(half[0], n[0]) || is_byte_token(half[1], n[1]);
 	if (n[0] && n[1])
 		b->joins[bpe_kind(uchar_back(half[0] + n[0]))][bpe_kind(half[1])] = true;
@@ -87,7 +89,7 @@ static int load_merges(struct bpe *b, const struct json *merges, struct err *err
 	if (!b->made)
 		return -1;
 	for (size_t i = 0; i < size; i++)
-		b->merges[i].pair = BPE_NO_PAIR;
+		b->merges[i] = BPE_NO_MERGE;
 	for (const struct json *m = json_first(merges); m && result == 0; m = json_next(m))
 		if (!is_version(m))
 			result = load_merge(b, m, rank++, &both, err);

@@ -211,18 +211,18 @@ static void sift_down(uint64_t *heap, size_t n, size_t at)
 static int push_pair(struct bpe_work *w, uint32_t at, bool ordered, struct err *err)
 {
 	const struct symbol *left = &w->symbols[at];
-	const struct bpe_merge *m;
+	uint32_t rank;
 	uint64_t item;
 	size_t i;
 
 	if (left->next == NONE)
 		return 0;
-	m = bpe_slot(w->bpe, bpe_pair(left->id, w->symbols[left->next].id));
-	if (m->pair == BPE_NO_PAIR)
+	rank = bpe_rank(w->bpe, left->id, w->symbols[left->next].id);
+	if (rank == BPE_NO_RANK)
 		return 0;
 	if (mem_grow(&w->heap, &w->heap_cap, w->heap_n + 1, sizeof *w->heap, err))
 		return -1;
-	item = (uint64_t)m->rank << 32 | at;
+	item = (uint64_t)rank << 32 | at;
 	i = w->heap_n++;
 	for (; ordered && i > 0 && w->heap[(i - 1) / 2] > item; i = (i - 1) / 2)
 		w->heap[i] = w->heap[(i - 1) / 2];
@@ -234,7 +234,7 @@ static int merge_many(struct bpe_work *w, struct err *err)
 {
 	const struct bpe *b = w->bpe;
 	struct symbol *s = w->symbols, *left, *right;
-	const struct bpe_merge *m;
+	uint32_t rank;
 	uint64_t top;
 	size_t to = 0;
 
@@ -256,10 +256,10 @@ static int merge_many(struct bpe_work *w, struct err *err)
 		if (left->id < 0 || left->next == NONE)
 			continue;
 		right = &s[left->next];
-		m = bpe_slot(b, bpe_pair(left->id, right->id));
-		if (m->pair == BPE_NO_PAIR || m->made != b->made[top >> 32])
+		rank = bpe_rank(b, left->id, right->id);
+		if (rank == BPE_NO_RANK || b->made[rank] != b->made[top >> 32])
 			continue; /* what was there when this was pushed has been merged since */
-		left->id = m->made;
+		left->id = b->made[rank];
 		left->end = right->end;
 		left->next = right->next;
 		right->id = -1;

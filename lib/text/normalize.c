@@ -218,24 +218,45 @@ static size_t count_byte(const char *s, size_t n, char byte)
 	return count;
 }
 
+/*
+ * Copies up to the first such byte, or all: how many. Words are short: eight bytes at a time, n of them at most, of
+ * which some may be past that byte.
+ */
+static size_t copy_until(char *to, const char *in, size_t n, unsigned char byte)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t eight, found;
+	size_t i = 0;
+
+	for (; n - i >= 8; i += 8) {
+		memcpy(&eight, in + i, 8);
+		memcpy(to + i, &eight, 8);
+		eight ^= ones * byte;
+		found = (eight - ones) & ~eight & ones * 0x80; /* its lowest bit: of the first byte that is 0 */
+		if (found)
+			return i + (size_t)__builtin_ctzll(found) / 8;
+	}
+	for (; i < n && (unsigned char)in[i] != byte; i++)
+		to[i] = in[i];
+	return i;
+}
+
 /* Every such byte becomes the step's text; for most texts of SentencePiece's vocabularies, spaces. */
 static void run_replace_byte(const struct step *step, char byte, const char *in, size_t n,
 	struct buf *out, struct places *p)
 {
-	size_t made = step->n, count = count_byte(in, n, byte);
+	size_t made = step->n, count = count_byte(in, n, byte), copied;
 	char *to = buf_extend(out, n + count * made - count);
-	const char *end = in + n, *next;
 
 	for (int i = 0; i < 2; i++)
 		p->at[i] += count_byte(in, p->at[i], byte) * (made - 1);
-	for (; to && (next = memchr(in, byte, (size_t)(end - in))); in = next + 1) {
-		memcpy(to, in, (size_t)(next - in));
-		to += next - in;
-		for (size_t i = 0; i < made; i++)
+	for (size_t at = 0; to && at < n; at++) {
+		copied = copy_until(to, in + at, n - at, (unsigned char)byte);
+		at += copied;
+		to += copied;
+		for (size_t i = 0; at < n && i < made; i++)
 			*to++ = step->text[i];
 	}
-	if (to)
-		memcpy(to, in, (size_t)(end - in));
 }
 
 static int run_replace(const struct step *step, struct matcher *m, const char *in, size_t n,

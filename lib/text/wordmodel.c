@@ -234,7 +234,7 @@ int wordmodel_encode(struct wordmodel_work *w, const char *text, size_t n, const
 				continue;
 			}
 			start = ids->n;
-			found = wordcache_get(&w->cache, &keys[i], ids->v + start);
+			found = wordcache_get(&keys[i], ids->v + start);
 			ids->n += found;
 			if (!found) {
 				if (encode_anew(w, text + word->at, word->n, byte_level, ids, NULL,
@@ -242,7 +242,7 @@ int wordmodel_encode(struct wordmodel_work *w, const char *text, size_t n, const
 					return -1;
 				found = ids->n - start;
 				if (keys[i].high && found && found <= WORDCACHE_IDS)
-					wordcache_put(&w->cache, &keys[i], ids->v + start, found);
+					wordcache_put(&keys[i], ids->v + start, found);
 			}
 			if (word->at + word->n <= mark && found)
 				*before = ids->n;
