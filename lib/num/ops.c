@@ -320,7 +320,7 @@ static void attend_forward(const struct ops *ops, float *out, float *lse, const 
 
 				if (attend_in_half(ops, a, s, from, to))
 					ops->kernels->attend_half_forward(
-						ops->multiplier->multiply, out, lse, q, k, v, a, s->span, from, to, h, room);
+						ops->multiplier, out, lse, q, k, v, a, s->span, from, to, h, room);
 				else
 					ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
 			}
@@ -345,7 +345,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 				int64_t from = s->group[g], to = s->group[g + 1];
 
 				if (attend_in_half(ops, a, s, from, to))
-					ops->kernels->attend_half_backward(ops->multiplier->multiply, dq, dk, dv, dout, out, lse, q, k, v,
+					ops->kernels->attend_half_backward(ops->multiplier, dq, dk, dv, dout, out, lse, q, k, v,
 						a, s->span, from, to, h, room);
 				else
 					ops->kernels->attend_backward(
@@ -605,8 +605,9 @@ static const struct ops reference = TABLE("reference", &kernels_reference, NULL)
 #if defined(__x86_64__)
 extern void half_tiles_v4(void *to, int64_t ldt, const float *x, int64_t ldx, int64_t n, int64_t k, bool rows, bool right);
 
-static const struct multiplier amx = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_amx},
-	pairs = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_pairs};
+static const struct multiplier amx = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4,
+	gemm_half_amx, true},
+	pairs = {sizeof(uint16_t), 2 * HALF_LINES, HALF_LINES, HALF_DEPTH, false, half_tiles_v4, gemm_half_pairs, false};
 static const struct ops cpu_v3 = TABLE("cpu-v3", &kernels_v3, &multiplier_v3),
 	cpu_v4 = TABLE("cpu-v4", &kernels_v4, &multiplier_v4), half_amx = TABLE("half-amx", &kernels_v4, &amx),
 	half_pairs = TABLE("half-pairs", &kernels_v4, &pairs);

@@ -305,7 +305,7 @@ void VEC_NAME(gemm_apart)(bool tb, int64_t m, int64_t n, int64_t k, const float 
 	if (tb)
 		transposed(MAT_F32, m, n, k, a, lda, (struct stored){(const char *)b, NULL, 4 * ldb, 0}, c, ldc);
 	else
-		product(m, n, k, a, lda, 1, b, ldb, c, ldc);
+		product(m, n, k, a, lda, 1, b, ldb, c, ldc, true);
 }
 
 __attribute__((always_inline)) static inline void few(enum mat_type type, int64_t m, int64_t n, const float *a,

@@ -4,7 +4,6 @@
  */
 #include "num/simd/attend.h"
 #include "num/simd/product.h"
-#include "num/simd/transpose.h"
 
 #define BLOCK (6 * MR) /* query rows at a time */
 
@@ -12,13 +11,6 @@ int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a)
 {
 	(void)longest;
 	return KEY_ROW * (2 * a->head_dim + 2 * BLOCK) + states(a);
-}
-
-/* t[d, KEY_ROW] = the block's keys of x, turned. */
-static void turn_keys(float *t, const float *x, int64_t ld, const struct keys *k, int64_t d)
-{
-	for (int i = 0; i < 2; i++)
-		turn(t + k->part[i].at, KEY_ROW, x + k->part[i].row * ld, ld, k->part[i].n, d);
 }
 
 /* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
@@ -44,14 +36,13 @@ static void rows_forward(float *out, float *lse, const float *q, const float *k,
 
 				if (n == 0)
 					continue;
-				clear(p + low, KEY_ROW, rows, n);
-				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW);
+				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW, false);
 				for (int64_t r = 0; r < rows; r++)
 					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
 						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
 				for (int x = 0; x < 2; x++)
 					product(rows, d, keys.part[x].n, p + keys.part[x].at, KEY_ROW, 1,
-						v + keys.part[x].row * ld, ld, o, wide);
+						v + keys.part[x].row * ld, ld, o, wide, true);
 			}
 	}
 	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
@@ -89,15 +80,14 @@ void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a
 			int64_t low = at_least(first_key(a, n - 1) / PAST_PAGE * PAST_PAGE, block), end = at_most(n, block + KEYS);
 			struct keys keys = {.block = block, .low = low - block, .end = end - block};
 
-			clear(p + keys.low, KEY_ROW, heads, end - low);
 			for (int64_t j = low; j < end; j += PAST_PAGE)
 				product(heads, at_most(end - j, PAST_PAGE), d, q + first * a->q_step, a->q_step, 1,
-					past->page[j / PAST_PAGE] + at, PAST_PAGE, p + j - block, KEY_ROW);
+					past->page[j / PAST_PAGE] + at, PAST_PAGE, p + j - block, KEY_ROW, false);
 			for (int64_t r = 0; r < heads; r++)
 				row_forward(p + r * KEY_ROW, a, &keys, n - 1, &state[r], o + r * d);
 			for (int64_t j = low; j < end; j += PAST_PAGE)
 				product(heads, d, at_most(end - j, PAST_PAGE), p + j - block, KEY_ROW, 1,
-					past->page[j / PAST_PAGE] + at + d * PAST_PAGE, d, o, d);
+					past->page[j / PAST_PAGE] + at + d * PAST_PAGE, d, o, d, true);
 		}
 		for (int64_t r = 0; r < heads; r++)
 			row_end(o + r * d, &lse, &state[r], d);
@@ -128,10 +118,8 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 
 					if (n == 0)
 						continue;
-					clear(p + low, KEY_ROW, rows, n);
-					clear(dp + low, KEY_ROW, rows, n);
-					product(rows, n, d, q + head, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW);
-					product(rows, n, d, ob, wide, 1, vt + low, KEY_ROW, dp + low, KEY_ROW);
+					product(rows, n, d, q + head, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW, false);
+					product(rows, n, d, ob, wide, 1, vt + low, KEY_ROW, dp + low, KEY_ROW, false);
 					for (int64_t r = 0; r < rows; r++) {
 						float mean = dot(ob + r * wide, o + r * wide, d);
 
@@ -141,9 +129,9 @@ void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dou
 					for (int x = 0; x < 2; x++) {
 						int64_t m = keys.part[x].n, first = keys.part[x].at, there = keys.part[x].row * ld + its;
 
-						product(m, d, rows, p + first, 1, KEY_ROW, ob, wide, dv + there, ld);
-						product(m, d, rows, dp + first, 1, KEY_ROW, q + head, ld, dk + there, ld);
-						product(rows, d, m, dp + first, KEY_ROW, 1, k + there, ld, dq + head, ld);
+						product(m, d, rows, p + first, 1, KEY_ROW, ob, wide, dv + there, ld, true);
+						product(m, d, rows, dp + first, 1, KEY_ROW, q + head, ld, dk + there, ld, true);
+						product(rows, d, m, dp + first, KEY_ROW, 1, k + there, ld, dq + head, ld, true);
 					}
 				}
 		}

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "num/simd/simd.h"
+#include "num/simd/transpose.h"
 
 static inline void clear(float *x, int64_t ld, int64_t rows, int64_t n)
 {
@@ -64,6 +65,13 @@ static inline struct keys keys_between(const struct span *s, int64_t block, int6
 static inline struct keys keys_of(const struct attention *a, const struct span *s, int64_t block, int64_t i, int64_t end)
 {
 	return keys_between(s, block, first_key(a, s->prefix_len + i) / 16 * 16, s->prefix_len + end);
+}
+
+/* t[d, KEY_ROW] = the block's keys of x, turned. */
+static inline void turn_keys(float *t, const float *x, int64_t ld, const struct keys *k, int64_t d)
+{
+	for (int i = 0; i < 2; i++)
+		turn(t + k->part[i].at, KEY_ROW, x + k->part[i].row * ld, ld, k->part[i].n, d);
 }
 
 /* p = cap * tanh(p * scale / cap) */

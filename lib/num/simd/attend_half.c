@@ -4,16 +4,18 @@
  * either begins with a tile; queries, probabilities and gradients where they are multiplied.
  *
  * Scores are exponents, so that what rounding queries and keys takes from a large one would be seen in all that comes
- * of it: they are made of what is rounded and of the rest, but for the product of both rests.
+ * of it: they are made of what is rounded and of the rest, but for the product of both rests; or, where that takes
+ * longer, in float32.
  */
 #include "num/simd/attend.h"
+#include "num/simd/product.h"
 
 #define BLOCK (2 * HALF_LINES) /* query rows at a time */
 
-/* Floats of what both() leaves. */
+/* Floats of what both() leaves of a block's keys, or of those keys, turned. */
 static int64_t rests(const struct attention *a)
 {
-	return KEYS * a->head_dim;
+	return KEY_ROW * a->head_dim;
 }
 
 /* p, dp, rests and states, then, half a float each, at most six times keys by features or by queries, in whole tiles. */
@@ -63,13 +65,30 @@ static uint16_t *both(struct room *room, const float *x, int64_t ldx, int64_t n,
 	return to;
 }
 
-/* p[rows, n] = queries times keys. */
-static void scores(multiply_lines *multiply, float *p, int64_t ldp, int64_t rows, int64_t n, int64_t d, const uint16_t *query,
-	const uint16_t *key)
+/* A block's keys as scores() wants them: in float32 and turned, in rest, or as tiles; rest: rests() floats. */
+static void keys_for_scores(const struct multiplier *m, uint16_t *tiles[2], struct room *room, const float *k, int64_t ld,
+	const struct keys *all, int64_t d, float *rest)
 {
-	int64_t deep = 3 * half_depth(d);
+	if (!m->deep_scores)
+		turn_keys(rest, k, ld, all, d);
+	for (int x = 0; x < 2 && m->deep_scores; x++)
+		tiles[x] = both(room, k + all->part[x].row * ld, ld, all->part[x].n, d, true, rest);
+}
 
-	multiply(rows, n, deep, query, deep, key, deep, p, ldp, false);
+/* p[rows, KEY_ROW] = rows of q times the keys that they see. */
+static void scores(const struct multiplier *m, struct room room, float *p, const float *q, int64_t ld, int64_t rows,
+	const struct keys *see, int64_t d, uint16_t *const tiles[2], float *rest)
+{
+	int64_t low = see->low, deep = 3 * half_depth(d);
+	const uint16_t *query;
+
+	if (!m->deep_scores) {
+		product(rows, see->end - low, d, q, ld, 1, rest + low, KEY_ROW, p + low, KEY_ROW, false);
+		return;
+	}
+	query = both(&room, q, ld, rows, d, false, rest);
+	for (int x = 0; x < 2; x++)
+		m->multiply(rows, see->part[x].n, deep, query, deep, tiles[x], deep, p + see->part[x].at, KEY_ROW, false);
 }
 
 /* Scratch after p, and, backward, dp, and what both() needs, on a cache line. */
@@ -79,7 +98,7 @@ static struct room room_after(float *scratch, int64_t floats)
 }
 
 /* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
-static void rows_forward(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k, const float *v,
+static void rows_forward(const struct multiplier *m, float *out, float *lse, const float *q, const float *k, const float *v,
 	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, before = s->prefix_len;
@@ -93,31 +112,26 @@ static void rows_forward(multiply_lines *multiply, float *out, float *lse, const
 		struct room room = room_after(rest, rests(a) + states(a));
 		uint16_t *key[2], *value[2];
 
-		for (int x = 0; x < 2; x++) {
-			key[x] = both(&room, k + all.part[x].row * ld, ld, all.part[x].n, d, true, rest);
+		keys_for_scores(m, key, &room, k, ld, &all, d, rest);
+		for (int x = 0; x < 2; x++)
 			value[x] = lines(&room, v + all.part[x].row * ld, ld, d, all.part[x].n, false, true);
-		}
 		for (int64_t h = first; h < first + per; h++)
 			for (int64_t i = from; i < to; i += BLOCK) {
 				int64_t rows = at_most(to - i, BLOCK), row = s->start + i;
 				struct keys keys = keys_of(a, s, block, i, i + rows);
-				struct room now = room;
-				uint16_t *query;
 				float *o = out + row * wide + h * d;
 
 				if (keys.end == keys.low)
 					continue;
-				query = both(&now, q + row * ld + h * a->q_step, ld, rows, d, false, rest);
-				for (int x = 0; x < 2; x++)
-					scores(multiply, p + keys.part[x].at, KEY_ROW, rows, keys.part[x].n, d, query, key[x]);
+				scores(m, room, p, q + row * ld + h * a->q_step, ld, rows, &keys, d, key, rest);
 				for (int64_t r = 0; r < rows; r++)
 					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
 						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
 				for (int x = 0; x < 2; x++) {
-					struct room then = now;
+					struct room then = room;
 					int64_t some = keys.part[x].n;
 
-					multiply(rows, d, some, lines(&then, p + keys.part[x].at, KEY_ROW, rows, some, true, false),
+					m->multiply(rows, d, some, lines(&then, p + keys.part[x].at, KEY_ROW, rows, some, true, false),
 						half_depth(some), value[x], half_depth(all.part[x].n), o, wide, true);
 				}
 			}
@@ -125,13 +139,13 @@ static void rows_forward(multiply_lines *multiply, float *out, float *lse, const
 	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
 }
 
-void VEC_NAME(attend_half_forward)(multiply_lines *multiply, float *out, float *lse, const float *q, const float *k,
+void VEC_NAME(attend_half_forward)(const struct multiplier *m, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch)
 {
 	for (const struct span *s = span + from; s < span + to; s++)
 		for (int64_t i = 0; i < s->len; i += QUERIES)
-			rows_forward(multiply, out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
+			rows_forward(m, out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
 				at_most(i + QUERIES, s->len), kv_head, scratch);
 }
 
@@ -144,7 +158,7 @@ static inline void ask_for(const float *x, int64_t ld, int64_t rows, int64_t d)
 }
 
 /* Adds to the gradients what one span's rows make of one block of keys. */
-static void block_backward(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout, const float *out,
+static void block_backward(const struct multiplier *m, float *dq, float *dk, float *dv, const float *dout, const float *out,
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a, const struct span *s,
 	int64_t block, int64_t kv_head, float *scratch)
 {
@@ -154,11 +168,11 @@ static void block_backward(multiply_lines *multiply, float *dq, float *dk, float
 	struct room room = room_after(rest, rests(a));
 	uint16_t *key[2], *turned_key[2], *value[2];
 
+	keys_for_scores(m, key, &room, k, ld, &all, d, rest);
 	for (int x = 0; x < 2; x++) {
 		const float *its = k + all.part[x].row * ld;
 		int64_t n = all.part[x].n;
 
-		key[x] = both(&room, its, ld, n, d, true, rest);
 		turned_key[x] = lines(&room, its, ld, d, n, false, true);
 		value[x] = lines(&room, v + all.part[x].row * ld, ld, n, d, true, true);
 	}
@@ -168,20 +182,18 @@ static void block_backward(multiply_lines *multiply, float *dq, float *dk, float
 			struct keys keys = keys_of(a, s, block, i, i + rows);
 			const float *o = out + row * wide + h * d, *ob = dout + row * wide + h * d;
 			struct room now = room;
-			uint16_t *query, *grad, *turned_query, *turned_grad;
+			uint16_t *grad, *turned_query, *turned_grad;
 
 			if (keys.end == keys.low)
 				continue;
-			query = both(&now, q + head, ld, rows, d, false, rest);
+			scores(m, room, p, q + head, ld, rows, &keys, d, key, rest);
 			grad = lines(&now, ob, wide, rows, d, true, false);
 			turned_query = lines(&now, q + head, ld, d, rows, false, true);
 			turned_grad = lines(&now, ob, wide, d, rows, false, true);
 			ask_for(o, wide, rows, d);
-			for (int x = 0; x < 2; x++) {
-				scores(multiply, p + keys.part[x].at, KEY_ROW, rows, keys.part[x].n, d, query, key[x]);
-				multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d), dp + keys.part[x].at,
-					KEY_ROW, false);
-			}
+			for (int x = 0; x < 2; x++)
+				m->multiply(rows, keys.part[x].n, d, grad, half_depth(d), value[x], half_depth(d),
+					dp + keys.part[x].at, KEY_ROW, false);
 			for (int64_t r = 0; r < rows; r++) {
 				float mean = dot(ob + r * wide, o + r * wide, d);
 
@@ -193,19 +205,19 @@ static void block_backward(multiply_lines *multiply, float *dq, float *dk, float
 				float *part = p + keys.part[x].at, *dpart = dp + keys.part[x].at;
 				struct room then = now;
 
-				multiply(some, d, rows, lines(&then, part, KEY_ROW, some, rows, false, false), deep, turned_grad, deep,
+				m->multiply(some, d, rows, lines(&then, part, KEY_ROW, some, rows, false, false), deep, turned_grad, deep,
 					dv + its, ld, true);
 				then = now;
-				multiply(some, d, rows, lines(&then, dpart, KEY_ROW, some, rows, false, false), deep, turned_query, deep,
+				m->multiply(some, d, rows, lines(&then, dpart, KEY_ROW, some, rows, false, false), deep, turned_query, deep,
 					dk + its, ld, true);
 				then = now;
-				multiply(rows, d, some, lines(&then, dpart, KEY_ROW, rows, some, true, false), half_depth(some),
+				m->multiply(rows, d, some, lines(&then, dpart, KEY_ROW, rows, some, true, false), half_depth(some),
 					turned_key[x], half_depth(all.part[x].n), dq + head, ld, true);
 			}
 		}
 }
 
-void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *dk, float *dv, const float *dout,
+void VEC_NAME(attend_half_backward)(const struct multiplier *m, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
@@ -215,6 +227,6 @@ void VEC_NAME(attend_half_backward)(multiply_lines *multiply, float *dq, float *
 		clear_gradients(dq, dk, dv, a, s, kv_head);
 	for (const struct span *s = span + from; s < span + to; s++)
 		for (int64_t block = 0; block < s->prefix_len + s->len; block += KEYS)
-			block_backward(multiply, dq, dk + its, dv + its, dout, out, lse, q, k + its, v + its, a, s, block, kv_head,
+			block_backward(m, dq, dk + its, dv + its, dout, out, lse, q, k + its, v + its, a, s, block, kv_head,
 				scratch);
 }

@@ -67,11 +67,8 @@ static void columns(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda
 		else
 			block(k, a + i * lda, lda, b, c + i * ldc, ldc, false, next, ask);
 	}
-	if (i < m) {
-		for (int64_t r = i; !add && r < m; r++)
-			memset(c + r * ldc, 0, sizeof *c * (size_t)n);
-		product(m - i, n, k, a + i * lda, lda, 1, b, WIDE, c + i * ldc, ldc);
-	}
+	if (i < m)
+		product(m - i, n, k, a + i * lda, lda, 1, b, WIDE, c + i * ldc, ldc, add);
 }
 
 static void multiply(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, float *c,
@@ -83,4 +80,4 @@ static void multiply(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda
 				(const float *)b + j * ldb + l * WIDE, c + j, ldc, add || l > 0, ldb);
 }
 
-const struct multiplier VEC_NAME(multiplier) = {sizeof(float), MR, WIDE, 16, true, lay_out, multiply};
+const struct multiplier VEC_NAME(multiplier) = {sizeof(float), MR, WIDE, 16, true, lay_out, multiply, false};
