@@ -32,7 +32,7 @@ struct eval_options {
 
 /* An evaluation, as it is printed and drawn. */
 struct eval_output {
-	bool rated; /* verdicts: models have ratings, which are resampled */
+	bool resampled; /* there is what a bootstrap resamples: ratings of models, by verdicts, or pairs of completions */
 	struct buf text, json;
 	struct chart *charts;
 	size_t ncharts, cap;

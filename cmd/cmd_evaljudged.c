@@ -210,7 +210,7 @@ int eval_verdicts(
 	struct judged j = {.o = o, .v = v, .base = -1};
 	int rc = evaluate(&j, err);
 
-	out->rated = j.ratings.n > 0;
+	out->resampled = j.ratings.n > 0;
 	if (rc == 0) {
 		judged_put_text(&out->text, &j);
 		judged_put_json(&out->json, &j);

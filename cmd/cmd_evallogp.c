@@ -406,6 +406,8 @@ int eval_logps(const struct eval_options *o, char *const *paths, int n, struct e
 	}
 	if (rc == 0 && e.groups.n == 1 && !strcmp(names_get(&e.groups, 0), NO_GROUP))
 		rc = err_set(err, ERR_MISMATCH, "no record has a field '%s'", o->by);
+	for (size_t i = 0; rc == 0 && i < (size_t)streams * e.policies; i++)
+		out->resampled |= e.all[i].reward.pairs > 0;
 	if (rc == 0) {
 		logp_put_text(&out->text, &e);
 		logp_put_json(&out->json, &e);

@@ -176,8 +176,10 @@ static int run(char *const *paths, int n, struct err *err)
 		return -1;
 	refuse(kind);
 	rc = evaluate(kind, paths, n, &out, err);
-	if (rc == 0 && kind == EVAL_RECORDS && !o.judges.n && o.resamples && !out.rated)
+	if (rc == 0 && kind == EVAL_RECORDS && !o.judges.n && o.resamples && !out.resampled)
 		cmd_refuse("without three models, as two have no ratings", "bootstrap", "seed", NULL);
+	if (rc == 0 && kind == EVAL_STREAM && o.resamples && !out.resampled)
+		cmd_refuse("without pairs of completions", "bootstrap", "seed", NULL);
 	rc = rc || print(&out, err) ? -1 : 0;
 	eval_output_release(&out);
 	return rc;

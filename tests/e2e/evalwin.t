@@ -588,6 +588,8 @@ fails 2 "--score has no effect on verdicts" evalwin --score x b.jsonl
 fails 4 "record 0 has one completion labelled 0.5, which is neither 1 (good) nor 0 (bad)" evalwin scored.tsz
 fails 2 "--beta has no effect without a reference" evalwin --reference none --beta 1 pairs.tsz
 fails 2 "--seed has no effect without a bootstrap" evalwin --bootstrap 0 --seed 1 pairs.tsz
+fails 2 "--bootstrap has no effect without pairs of completions" evalwin --bootstrap 50 singles.tsz
+fails 2 "--seed has no effect without pairs of completions" evalwin --seed 1 singles.tsz
 fails 2 "--each has no effect on fewer than two files" evalwin --each pairs.tsz
 fails 2 "--policy: 'one' is there twice" evalwin --policy one --policy one several.tsz
 fails 4 "the stream has no 'meta': records have no field 'topic'" evalwin --by topic pairs.tsz
