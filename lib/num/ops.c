@@ -47,18 +47,31 @@ static void hold(const struct ops *ops, const float *x)
 		linear_hold(x);
 }
 
-/* As many parts as threads, or a multiple of that, of much the same size. */
-static int64_t part_rows(const struct ops *ops, int64_t rows)
+/* Rows in parts: of units of rows, as many in each part as in any other, or one more. */
+struct parts {
+	int64_t n, units, unit;
+};
+
+/* As many parts as threads, or a multiple of that, where they are not too small. */
+static struct parts parts_of(const struct ops *ops, int64_t rows)
 {
 	const struct multiplier *m = ops->multiplier;
-	int64_t most = m ? PART_BYTES / (int64_t)m->size : rows, threads = omp_get_max_threads(), parts, even, fewest;
+	int64_t threads = omp_get_max_threads(), most, units, fewest, n;
 
 	if (rows <= PART_LEAST || !m)
-		return rows;
-	parts = ((rows + most - 1) / most + threads - 1) / threads * threads;
-	even = ((rows + parts - 1) / parts + m->rows - 1) / m->rows * m->rows;
-	fewest = (PART_LEAST + m->rows - 1) / m->rows * m->rows;
-	return even < fewest ? fewest : even;
+		return (struct parts){1, 1, rows};
+	most = PART_BYTES / (int64_t)m->size;
+	units = (rows + m->rows - 1) / m->rows;
+	n = ((rows + most - 1) / most + threads - 1) / threads * threads;
+	fewest = (PART_LEAST + m->rows - 1) / m->rows;
+	return (struct parts){least(n, (units + fewest - 1) / fewest), units, m->rows};
+}
+
+static int64_t part_rows(const struct ops *ops, int64_t rows)
+{
+	struct parts p = parts_of(ops, rows);
+
+	return (p.units + p.n - 1) / p.n * p.unit;
 }
 
 /* Parts are a thread's share of the rows or PART_LEAST, made up to a multiple. */
@@ -89,18 +102,21 @@ static void meanwhile(const struct ops *ops, struct tilings *ahead, int *here)
 static void each_part(const struct ops *ops, int64_t rows,
 	void (*do_part)(void *arg, int64_t from, int64_t n, int64_t slot), void *arg, struct tilings *ahead)
 {
-	int64_t part = part_rows(ops, rows);
+	struct parts p = parts_of(ops, rows);
 	int here = 0;
 
-	if (part >= rows) {
+	if (p.n == 1) {
 		do_part(arg, 0, rows, 0);
 		return;
 	}
 #pragma omp parallel
 	{
 #pragma omp for schedule(dynamic) nowait
-		for (int64_t from = 0; from < rows; from += part)
-			do_part(arg, from, least(part, rows - from), omp_get_thread_num());
+		for (int64_t i = 0; i < p.n; i++) {
+			int64_t from = p.units * i / p.n * p.unit, to = p.units * (i + 1) / p.n * p.unit;
+
+			do_part(arg, from, least(to, rows) - from, omp_get_thread_num());
+		}
 		meanwhile(ops, ahead, &here);
 	}
 }

@@ -263,7 +263,7 @@ struct ops {
 	void (*tile)(const struct ops *ops, struct tilings *t);
 
 	/*
-	 * Calls do_part(arg, from, n, slot) for part() rows after part() rows, in the threads that there are, each with a
+	 * Calls do_part(arg, from, n, slot) for all rows, part() at most at a time, in the threads that there are, each with a
 	 * slot of its own: what is done with a part's rows one operation after the other then finds them in its processor's
 	 * cache. All at once where parts are not worth it. Slots have part() rows each: no more than room() of them together,
 	 * also for fewer rows. Threads that have no part left while others do begin with what tile() will do of ahead, if any.
