@@ -51,6 +51,9 @@ static inline bool ops_half(const struct ops *ops)
 	return ops->multiplier && ops->multiplier->size == sizeof(uint16_t);
 }
 
+/* Rows that pass through all blocks of keys together in attention; a multiple of the rows that kernels multiply at a time. */
+#define ATTEND_ROWS 576
+
 /*
  * A row's sums when a logit above all before is seen, the first that is as large as top in z[n], which begins at at. A
  * row may begin with logits of minus infinity, from which nothing can be taken away.
@@ -142,17 +145,17 @@ struct kernels {
 	void (*rope)(float *x, int64_t ld, const float *turn, int64_t from, int64_t to,
 		const struct turning *s, bool back);
 
-	/* One group's spans (from to to) for the query heads of one key-value head; scratch of attend_scratch() floats. */
+	/* Rows of a span, ATTEND_ROWS at most, for the query heads of one key-value head; scratch of attend_scratch() floats. */
 	void (*attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
-		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-		float *scratch);
+		const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch);
+	/* One group's spans (from to to), since they share gradients. */
 	void (*attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
 		const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 		const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 	/* The same with products in BF16, in which rows see all positions before them: no window. */
 	void (*attend_half_forward)(const struct multiplier *m, float *out, float *lse, const float *q, const float *k,
-		const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to,
-		int64_t kv_head, float *scratch);
+		const float *v, const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head,
+		float *scratch);
 	void (*attend_half_backward)(const struct multiplier *m, float *dq, float *dk, float *dv, const float *dout,
 		const float *out, const float *lse, const float *q, const float *k, const float *v,
 		const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,

@@ -313,33 +313,43 @@ static int64_t most_keys(const struct spans *s, int64_t from, int64_t to)
 	return most;
 }
 
-/* A group in BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
-static bool attend_in_half(const struct ops *ops, const struct attention *a, const struct spans *s, int64_t from, int64_t to)
+/* A span's group in BF16? Not where a window leaves out keys, whose place in tiles would be another for each block. */
+static bool attend_in_half(const struct ops *ops, const struct attention *a, const struct spans *s, int64_t span)
 {
-	return ops_half(ops) && (a->window == 0 || a->window >= most_keys(s, from, to));
+	int64_t g = 0;
+
+	if (!ops_half(ops) || a->window == 0)
+		return ops_half(ops);
+	while (s->group[g + 1] <= span)
+		g++;
+	return a->window >= most_keys(s, s->group[g], s->group[g + 1]);
 }
 
+/* The last rows of long spans come first, as they see most keys. */
 static void attend_forward(const struct ops *ops, float *out, float *lse, const float *q, const float *k,
 	const float *v, const struct attention *a, const struct spans *s, float *scratch, struct tilings *ahead)
 {
-	int64_t each = scratch_each(ops, most_keys(s, 0, s->group[s->groups]), a);
+	int64_t spans = s->group[s->groups], longest = most_keys(s, 0, spans), each = scratch_each(ops, longest, a);
 	int here = 0;
 
 #pragma omp parallel
 	{
 		float *room = scratch + omp_get_thread_num() * each;
 
-#pragma omp for collapse(2) schedule(dynamic) nowait
-		for (int64_t g = 0; g < s->groups; g++)
-			for (int64_t h = 0; h < a->kv_heads; h++) {
-				int64_t from = s->group[g], to = s->group[g + 1];
+#pragma omp for collapse(3) schedule(dynamic) nowait
+		for (int64_t part = (longest - 1) / ATTEND_ROWS; part >= 0; part--)
+			for (int64_t i = 0; i < spans; i++)
+				for (int64_t h = 0; h < a->kv_heads; h++) {
+					const struct span *span = &s->span[i];
+					int64_t from = part * ATTEND_ROWS, to = least(from + ATTEND_ROWS, span->len);
 
-				if (attend_in_half(ops, a, s, from, to))
-					ops->kernels->attend_half_forward(
-						ops->multiplier, out, lse, q, k, v, a, s->span, from, to, h, room);
-				else
-					ops->kernels->attend_forward(out, lse, q, k, v, a, s->span, from, to, h, room);
-			}
+					if (from >= to)
+						continue;
+					if (attend_in_half(ops, a, s, i))
+						ops->kernels->attend_half_forward(ops->multiplier, out, lse, q, k, v, a, span, from, to, h, room);
+					else
+						ops->kernels->attend_forward(out, lse, q, k, v, a, span, from, to, h, room);
+				}
 		meanwhile(ops, ahead, &here);
 	}
 }
@@ -360,7 +370,7 @@ static void attend_backward(const struct ops *ops, float *dq, float *dk, float *
 			for (int64_t h = 0; h < a->kv_heads; h++) {
 				int64_t from = s->group[g], to = s->group[g + 1];
 
-				if (attend_in_half(ops, a, s, from, to))
+				if (attend_in_half(ops, a, s, from))
 					ops->kernels->attend_half_backward(ops->multiplier, dq, dk, dv, dout, out, lse, q, k, v,
 						a, s->span, from, to, h, room);
 				else

@@ -144,34 +144,32 @@ static double score(const struct attention *a, double product, double *slope)
 }
 
 static void attend_forward(float *out, float *lse, const float *q, const float *k, const float *v,
-	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-	float *scratch)
+	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, at = kv_head * a->kv_step;
 	double slope;
 
-	for (int64_t s = from; s < to; s++)
-		for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
-			for (int64_t i = 0; i < span[s].len; i++) {
-				int64_t row = span[s].start + i, last = span[s].prefix_len + i, first = first_key(a, last);
-				double most = -INFINITY, sum = 0;
+	for (int64_t h = kv_head * per; h < (kv_head + 1) * per; h++)
+		for (int64_t i = from; i < to; i++) {
+			int64_t row = s->start + i, last = s->prefix_len + i, first = first_key(a, last);
+			double most = -INFINITY, sum = 0;
 
-				for (int64_t j = first; j <= last; j++) {
-					scratch[j] = (float)score(a, dot(q + row * a->ld + h * a->q_step,
-						k + key_row(&span[s], j) * a->ld + at, d), &slope);
-					most = fmax(most, scratch[j]);
-				}
-				for (int64_t j = first; j <= last; j++)
-					sum += exp(scratch[j] - most);
-				lse[row * a->heads + h] = (float)(most + log(sum));
-				for (int64_t f = 0; f < d; f++) {
-					double o = 0;
-
-					for (int64_t j = first; j <= last; j++)
-						o += exp(scratch[j] - most) / sum * v[key_row(&span[s], j) * a->ld + at + f];
-					out[(row * a->heads + h) * d + f] = (float)o;
-				}
+			for (int64_t j = first; j <= last; j++) {
+				scratch[j] = (float)score(a,
+					dot(q + row * a->ld + h * a->q_step, k + key_row(s, j) * a->ld + at, d), &slope);
+				most = fmax(most, scratch[j]);
 			}
+			for (int64_t j = first; j <= last; j++)
+				sum += exp(scratch[j] - most);
+			lse[row * a->heads + h] = (float)(most + log(sum));
+			for (int64_t f = 0; f < d; f++) {
+				double o = 0;
+
+				for (int64_t j = first; j <= last; j++)
+					o += exp(scratch[j] - most) / sum * v[key_row(s, j) * a->ld + at + f];
+				out[(row * a->heads + h) * d + f] = (float)o;
+			}
+		}
 }
 
 static void attend_past(float *out, const float *q, const struct attention *a, const struct past *past, int64_t at,

@@ -13,15 +13,16 @@ int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a)
 	return KEY_ROW * (2 * a->head_dim + 2 * BLOCK) + states(a);
 }
 
-/* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
-static void rows_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct attention *a,
-	const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
+void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
+	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, before = s->prefix_len;
 	int64_t first = kv_head * per, least = first_key(a, before + from) / KEYS * KEYS;
 	float *kt = scratch, *p = kt + d * KEY_ROW;
 	struct softmax *state = (struct softmax *)(void *)(p + BLOCK * KEY_ROW);
 
+	k += kv_head * a->kv_step;
+	v += kv_head * a->kv_step;
 	rows_begin(out, state, a, s->start + from, to - from, kv_head);
 	for (int64_t block = least; block < before + to; block += KEYS) {
 		struct keys all = keys_between(s, block, block, before + to);
@@ -39,25 +40,13 @@ static void rows_forward(float *out, float *lse, const float *q, const float *k,
 				product(rows, n, d, q + row * ld + h * a->q_step, ld, 1, kt + low, KEY_ROW, p + low, KEY_ROW, false);
 				for (int64_t r = 0; r < rows; r++)
 					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
-						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
+						&state[(h - first) * ATTEND_ROWS + i - from + r], o + r * wide);
 				for (int x = 0; x < 2; x++)
 					product(rows, d, keys.part[x].n, p + keys.part[x].at, KEY_ROW, 1,
 						v + keys.part[x].row * ld, ld, o, wide, true);
 			}
 	}
 	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
-}
-
-void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
-	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-	float *scratch)
-{
-	enum { SOME = QUERIES / BLOCK * BLOCK };
-
-	for (const struct span *s = span + from; s < span + to; s++)
-		for (int64_t i = 0; i < s->len; i += SOME)
-			rows_forward(out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
-				at_most(i + SOME, s->len), kv_head, scratch);
 }
 
 void VEC_NAME(attend_past)(float *out, const float *q, const struct attention *a, const struct past *past,

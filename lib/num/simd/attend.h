@@ -156,12 +156,10 @@ struct softmax {
 
 #define SOFTMAX_INIT {-INFINITY, 0}
 
-#define QUERIES 512 /* rows at most that pass through all blocks of keys together, for all heads of a key-value head */
-
-/* Floats of their states. */
+/* Floats of the states of ATTEND_ROWS rows. */
 static inline int64_t states(const struct attention *a)
 {
-	return QUERIES * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
+	return ATTEND_ROWS * (a->heads / a->kv_heads) * (int64_t)(sizeof(struct softmax) / sizeof(float));
 }
 
 /*
@@ -190,14 +188,14 @@ static inline void row_forward(float *p, const struct attention *a, const struct
 	*so_far = (struct softmax){top, so_far->sum * factor + exponentials(p, seen.n, scale, top)};
 }
 
-/* Before any block: n rows' outputs for the heads of a key-value head, from row first on; state[per][QUERIES]. */
+/* Before any block: n rows' outputs for the heads of a key-value head, from row first on; state[per][ATTEND_ROWS]. */
 static inline void rows_begin(float *out, struct softmax *state, const struct attention *a, int64_t first, int64_t n,
 	int64_t kv_head)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, wide = a->heads * d;
 
 	clear(out + first * wide + kv_head * per * d, wide, n, per * d);
-	for (int64_t i = 0; i < per * QUERIES; i++)
+	for (int64_t i = 0; i < per * ATTEND_ROWS; i++)
 		state[i] = (struct softmax)SOFTMAX_INIT;
 }
 
@@ -218,7 +216,7 @@ static inline void rows_end(float *out, float *lse, const struct softmax *state,
 		for (int64_t h = 0; h < per; h++) {
 			int64_t at = (first + i) * a->heads + kv_head * per + h;
 
-			row_end(out + at * d, &lse[at], &state[h * QUERIES + i], d);
+			row_end(out + at * d, &lse[at], &state[h * ATTEND_ROWS + i], d);
 		}
 }
 

@@ -97,15 +97,17 @@ static struct room room_after(float *scratch, int64_t floats)
 	return (struct room){(uint16_t *)(void *)(scratch + (floats + 15) / 16 * 16)};
 }
 
-/* Output and lse of the span's rows from from to to - 1 for all heads of a key-value head, whose keys and values k and v are. */
-static void rows_forward(const struct multiplier *m, float *out, float *lse, const float *q, const float *k, const float *v,
-	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch)
+void VEC_NAME(attend_half_forward)(const struct multiplier *m, float *out, float *lse, const float *q, const float *k,
+	const float *v, const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head,
+	float *scratch)
 {
 	int64_t per = a->heads / a->kv_heads, d = a->head_dim, ld = a->ld, wide = a->heads * d, before = s->prefix_len;
 	int64_t first = kv_head * per;
 	float *p = scratch, *rest = p + BLOCK * KEY_ROW;
 	struct softmax *state = (struct softmax *)(void *)(rest + rests(a));
 
+	k += kv_head * a->kv_step;
+	v += kv_head * a->kv_step;
 	rows_begin(out, state, a, s->start + from, to - from, kv_head);
 	for (int64_t block = 0; block < before + to; block += KEYS) {
 		struct keys all = keys_between(s, block, block, before + to);
@@ -126,7 +128,7 @@ static void rows_forward(const struct multiplier *m, float *out, float *lse, con
 				scores(m, room, p, q + row * ld + h * a->q_step, ld, rows, &keys, d, key, rest);
 				for (int64_t r = 0; r < rows; r++)
 					row_forward(p + r * KEY_ROW, a, &keys, before + i + r,
-						&state[(h - first) * QUERIES + i - from + r], o + r * wide);
+						&state[(h - first) * ATTEND_ROWS + i - from + r], o + r * wide);
 				for (int x = 0; x < 2; x++) {
 					struct room then = room;
 					int64_t some = keys.part[x].n;
@@ -137,16 +139,6 @@ static void rows_forward(const struct multiplier *m, float *out, float *lse, con
 			}
 	}
 	rows_end(out, lse, state, a, s->start + from, to - from, kv_head);
-}
-
-void VEC_NAME(attend_half_forward)(const struct multiplier *m, float *out, float *lse, const float *q, const float *k,
-	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-	float *scratch)
-{
-	for (const struct span *s = span + from; s < span + to; s++)
-		for (int64_t i = 0; i < s->len; i += QUERIES)
-			rows_forward(m, out, lse, q, k + kv_head * a->kv_step, v + kv_head * a->kv_step, a, s, i,
-				at_most(i + QUERIES, s->len), kv_head, scratch);
 }
 
 /* Rows of d numbers that nobody has looked at since the forward pass, and that are wanted after the next products. */

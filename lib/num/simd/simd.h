@@ -7,15 +7,14 @@
 
 int64_t VEC_NAME(attend_scratch)(int64_t longest, const struct attention *a);
 void VEC_NAME(attend_forward)(float *out, float *lse, const float *q, const float *k, const float *v,
-	const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
-	float *scratch);
+	const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 void VEC_NAME(attend_backward)(float *dq, float *dk, float *dv, const float *dout, const float *out,
 	const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
 	const struct span *span, int64_t from, int64_t to, int64_t kv_head, float *scratch);
 
 int64_t VEC_NAME(attend_half_scratch)(const struct attention *a);
 void VEC_NAME(attend_half_forward)(const struct multiplier *m, float *out, float *lse, const float *q, const float *k,
-	const float *v, const struct attention *a, const struct span *span, int64_t from, int64_t to, int64_t kv_head,
+	const float *v, const struct attention *a, const struct span *s, int64_t from, int64_t to, int64_t kv_head,
 	float *scratch);
 void VEC_NAME(attend_half_backward)(const struct multiplier *m, float *dq, float *dk, float *dv, const float *dout,
 	const float *out, const float *lse, const float *q, const float *k, const float *v, const struct attention *a,
