@@ -55,8 +55,6 @@ static int load_merge(
 	if (b->made[rank] < 0)
 		return err_set(err, ERR_CORRUPT, "model: merge %u: '%s' is not in the vocabulary",
 			rank, both->data);
-	if (left > BPE_MAX_ID || right > BPE_MAX_ID)
-		return err_set(err, ERR_LIMIT, "model: merge %u: an id above %d", rank, BPE_MAX_ID);
 	pair = bpe_pair(left, right);
 	*bpe_slot(b, pair) = pair << BPE_RANK_BITS | rank;
 	b->merges_bytes |= is_byte_token(half[0], n[0]) || is_byte_token(half[1], n[1]);
@@ -79,8 +77,11 @@ static int load_merges(struct bpe *b, const struct json *merges, struct err *err
 	uint32_t rank = 0;
 	int result = 0;
 
-	if (json_kind(merges) != JSON_ARRAY || count >= BPE_NO_RANK)
+	if (json_kind(merges) != JSON_ARRAY)
 		return err_set(err, ERR_CORRUPT, "model: merges is no list");
+	if (count >= BPE_NO_RANK || (count && b->vocab.largest > BPE_MAX_ID))
+		return err_set(err, ERR_LIMIT, "model: %zu merges and ids up to %d, at most %u and %d are supported", count,
+			b->vocab.largest, BPE_NO_RANK - 1, BPE_MAX_ID);
 	while (size < count + count / 2)
 		size *= 2;
 	b->mask = size - 1;

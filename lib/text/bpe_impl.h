@@ -6,7 +6,8 @@
 
 /*
  * A merge in eight bytes, since looking them up is waiting for the caches: the ids of its halves, of 21 bits each, and
- * its rank, of 22.
+ * its rank, of 22. Where there are merges no id of the vocabulary is larger, also of what none is about: it would look
+ * like another pair.
  */
 #define BPE_MAX_ID (((int32_t)1 << 21) - 1)
 #define BPE_RANK_BITS 22

@@ -497,7 +497,7 @@ static void refusals(void **state)
 		{{.model = "'vocab':{'a':0},'merges':['a b']"}, "'b' is not in the vocabulary"},
 		{{.model = "'vocab':{'a':0,'b':1},'merges':['a b']"},
 			"'ab' is not in the vocabulary"},
-		{{.model = "'vocab':{'a':0,'b':2097152,'ab':1},'merges':['a b']"}, "merge 0: an id above 2097151"},
+		{{.model = "'vocab':{'a':0,'b':1,'bb':2,'c':2097153},'merges':['b b']"}, "ids up to 2097153"},
 		{{.model = "'dropout':0.1,'vocab':{},'merges':[]"}, "dropout"},
 		{{.model = "'fuse_unk':3,'vocab':{},'merges':[]"}, "fuse_unk"},
 		{{.model = "'unk_token':3,'vocab':{},'merges':[]"}, "unk_token"},

@@ -1,6 +1,7 @@
 /*
- * Attention of one group for one key-value head, in blocks of query rows and of keys. A block's keys (and, backward, values)
- * are turned, so that every product below is a broadcast times a row: one small matrix product serves all.
+ * Attention of a span's rows, or backward of one group, for one key-value head, in blocks of query rows and of keys. A
+ * block's keys (and, backward, values) are turned, so that every product below is a broadcast times a row: one small
+ * matrix product serves all.
  */
 #include "num/simd/attend.h"
 #include "num/simd/product.h"

@@ -1,7 +1,8 @@
 /*
- * Attention of one group for one key-value head with products in BF16, in blocks of query rows and of keys: softmax and
- * sums are in float32. A block's keys and values become tiles once, those of the prefix and the span's own apart, so that
- * either begins with a tile; queries, probabilities and gradients where they are multiplied.
+ * Attention of a span's rows, or backward of one group, for one key-value head with products in BF16, in blocks of query
+ * rows and of keys: softmax and sums are in float32. A block's keys and values become tiles once, those of the prefix
+ * and the span's own apart, so that either begins with a tile; queries, probabilities and gradients where they are
+ * multiplied.
  *
  * Scores are exponents, so that what rounding queries and keys takes from a large one would be seen in all that comes
  * of it: they are made of what is rounded and of the rest, but for the product of both rests; or, where that takes
